@@ -185,7 +185,7 @@ def contenders(tagger: EncoderTagger, run: Path, folder: Path, some: Sequence[Se
     precision = str(tagger.precision).removeprefix("torch.")
     yield Contender("coner, torch", precision, ours(tagger), sizes=(0,), folder=run)
     for precision, level in (("float32", None), ("int8", LEVELS[0])):
-        write_onnx(tagger, folder / precision, int8=level)
+        write_onnx(tagger, folder / precision, int8=level, text=some)
         own = folder / precision
         yield Contender("coner, ONNX", precision, ours(coner.load(own)), sizes=(0,), folder=own)
     peer = Peer(tagger, run)

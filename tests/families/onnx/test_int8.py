@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime import InferenceSession
 
+from coner.families.onnx.export.calibration import FixedScale, fixed_scales
 from coner.families.onnx.export.int8 import PAIR, quantise, quantised_columns
 
 Floats = NDArray[np.float32]
+SHAPES = {"tall": (8, 4), "wide": (4, 8), "shared": (4, 4)}
 
 
 def product(matrix: Floats) -> onnx.ModelProto:
@@ -29,6 +32,15 @@ def product(matrix: Floats) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
+def with_bias(matrix: Floats, bias: Floats) -> onnx.ModelProto:
+    """The same, with a vector added to the result."""
+    model = product(matrix)
+    model.graph.node[0].output[0] = "product"
+    model.graph.node.append(helper.make_node("Add", ["b", "product"], ["y"], "sum"))
+    model.graph.initializer.append(numpy_helper.from_array(bias, "b"))
+    return model
+
+
 def run(model: onnx.ModelProto, values: Floats) -> Any:
     session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return session.run(None, {"x": values})[0]
@@ -40,6 +52,14 @@ def exact(values: Floats, matrix: Floats) -> NDArray[np.float64]:
     rows = (np.abs(values).max(axis=1, keepdims=True) * np.float32(1 / 127)).astype(np.float32)
     sums = np.rint(values / rows).astype(np.int64) @ integers.astype(np.int64)
     return sums * columns.astype(np.float64) * rows
+
+
+def exact_fixed(values: Floats, matrix: Floats, known: FixedScale) -> NDArray[np.float64]:
+    """The product with 64-bit integers and fixed scales."""
+    integers, columns = quantised_columns(matrix * known.factors[:, None])
+    bytes_ = np.rint(values * (1 / known.factors) / known.scale).astype(np.int64) + int(known.zero)
+    sums = (bytes_.clip(0, 255) - int(known.zero)) @ integers.astype(np.int64)
+    return sums * columns.astype(np.float64) * known.scale
 
 
 # 16-bit sums of neighbours would saturate with all weights at 127, and the result be wrong by a quarter.
@@ -88,3 +108,47 @@ def test_most_leaves_tall_matrices_in_float(level: Any, quantised: list[str]) ->
     assert {name for name in shapes if kinds.get(name) == "MatMul"} == set(shapes) - set(quantised)
     left = {tensor.name for tensor in model.graph.initializer}
     assert not left & set(quantised)  # the float matrices are gone
+
+
+@pytest.mark.parametrize("high", [2, 31, 384])
+def test_products_with_fixed_scales_are_exact_and_larger_values_are_clipped(high: int, tmp_path: Path) -> None:
+    random = np.random.default_rng(high)
+    matrix = random.normal(size=(high, 2 * high)).astype(np.float32)
+    matrix[: high // 2] = 3  # neighbours of one sign, whose sums would saturate
+    bias = random.normal(size=2 * high).astype(np.float32)
+    seen = random.normal(size=(9, high)).astype(np.float32) * random.lognormal(0, 2, high).astype(np.float32)
+    fixed = fixed_scales(with_bias(matrix, bias), [{"x": seen[:5]}, {"x": seen[5:]}], tmp_path)
+    model = quantise(with_bias(matrix, bias), "fixed", fixed)
+    assert {node.op_type for node in model.graph.node} == {"Mul", "QuantizeLinear", "MatMulIntegerToFloat"}
+    for values in (seen, 5 * seen, np.abs(seen)):
+        expected = exact_fixed(values, matrix, fixed["x"]) + bias
+        assert run(model, values) == pytest.approx(expected, rel=1e-5, abs=1e-3 * np.abs(expected).max())
+    assert (run(model, seen) == np.concatenate([run(model, seen[i : i + 1]) for i in range(9)])).all()
+
+
+def test_a_large_channel_does_not_make_the_others_coarse(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    matrix, values = (random.normal(size=shape).astype(np.float32) for shape in ((64, 64), (50, 64)))
+    values[:, 3] *= 100
+    matrix[3] /= 100
+    fixed = fixed_scales(product(matrix), [{"x": values}], tmp_path)
+    balanced, by_row = (
+        run(quantise(product(matrix), "fixed", fixed), values),
+        run(quantise(product(matrix), "all"), values),
+    )
+    errors = [np.abs(found - values @ matrix).mean() for found in (balanced, by_row)]
+    assert errors[0] < errors[1] / 5
+
+
+def test_tall_and_shared_matrices_have_no_fixed_scales(tmp_path: Path) -> None:
+    stored = [numpy_helper.from_array(np.ones(shape, np.float32), name) for name, shape in SHAPES.items()]
+    names = {"tall": "tall", "wide": "wide", "first": "shared", "second": "shared"}
+    inputs = [
+        helper.make_tensor_value_info(f"{name}.x", TensorProto.FLOAT, ["N", SHAPES[matrix][0]])
+        for name, matrix in names.items()
+    ]
+    nodes = [helper.make_node("MatMul", [f"{name}.x", matrix], [f"{name}.y"], name) for name, matrix in names.items()]
+    graph = helper.make_graph(nodes, "four", inputs, [], stored)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    arrays = {f"{name}.x": np.ones((2, SHAPES[matrix][0]), np.float32) for name, matrix in names.items()}
+    assert fixed_scales(model, [arrays], tmp_path).keys() == {"wide.x"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -14,6 +15,7 @@ from coner.families.encoder.backbone.batch import as_batch
 from coner.families.encoder.backbone.layout import lay_out
 from coner.families.encoder.backbone.pieces import PieceMaker, Pieces
 from coner.families.encoder.network import Network
+from coner.families.onnx.export.calibration import fixed_scales
 from coner.families.onnx.export.int8 import Level, quantise
 
 OPSET = 17  # the first with a LayerNormalization operator
@@ -37,10 +39,13 @@ class Emissions(nn.Module):
         return emissions
 
 
-def write_graph(network: Network, maker: PieceMaker, path: Path, *, int8: Level | None) -> None:
+def write_graph(
+    network: Network, maker: PieceMaker, path: Path, *, int8: Level | None, text: Sequence[Pieces] = ()
+) -> None:
     """Write a network, which is on the CPU, to ``path``, and its weights to a file beside it.
 
-    The graph has only the inputs that the network's pooling and context use. ``int8``: see ``quantise``.
+    The graph has only the inputs that the network's pooling and context use. ``int8``: see ``quantise``; its ``fixed``
+    takes the scales from ``text``.
     """
     example = lay_out([Pieces([maker.unknown] * 6, [2, 1, 3]), Pieces([maker.unknown] * 2, [1, 1])], maker)
     training = network.training
@@ -60,7 +65,11 @@ def write_graph(network: Network, maker: PieceMaker, path: Path, *, int8: Level 
             dynamic_axes={**{name: dict(enumerate(axes)) for name, axes in AXES.items()}, OUTPUT: {0: "N"}},
         )
         model = onnx.load(traced)
+        alone = (lay_out([pieces], maker, round_to=1) for pieces in text)
+        fixed = fixed_scales(model, alone, Path(scratch)) if int8 == "fixed" else {}
+    if int8:
+        model = quantise(model, int8, fixed)
     network.train(training)
     weights = path.with_name(path.name + ".data")  # a graph file is limited to 2 GB
-    onnx.save_model(quantise(model, int8) if int8 else model, path, save_as_external_data=True, location=weights.name)
+    onnx.save_model(model, path, save_as_external_data=True, location=weights.name)
     weights.chmod(path.stat().st_mode)  # onnx makes it readable for its owner only

@@ -1,8 +1,8 @@
 """Quantise the matrices and embeddings of an ONNX graph to 8-bit integers.
 
-A product takes one scale for each row of activations, which is a piece of a sentence, and one for each column of the
-matrix (``blocks``: for each 32 values of both). So the result for a sentence depends on no other sentence of its batch,
-and no text is needed to find ranges.
+A product takes one scale for each column of the matrix, and one for each row of activations, which is a piece of a
+sentence (``blocks``: for each 32 values of both; ``fixed``: see ``calibration``). So the result for a sentence depends
+on no other sentence of its batch.
 
 Processors with AVX2 but without VNNI add the products of two neighbours, each of an unsigned and a signed byte, in 16
 bits with saturation. So the scale of a column is such that the sum of two neighbouring weights of one sign is at most
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 import numpy as np
@@ -21,8 +21,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-Level = Literal["all", "most", "blocks"]
-LEVELS: tuple[Level, ...] = "all", "most", "blocks"  # from the fastest to the most exact
+from coner.families.onnx.export.calibration import FixedScale
+
+Level = Literal["fixed", "all", "most", "blocks"]
+LEVELS: tuple[Level, ...] = "fixed", "all", "most", "blocks"  # in the order in which they are tried
 MIN_TABLE = 1 << 16  # elements; a smaller table is not worth the extra operations
 BLOCK = 32  # values that share a scale
 MULTIPLY_INT8 = 4  # accuracy level of onnxruntime
@@ -33,17 +35,20 @@ TINY = 1e-20  # added to a scale, so that a row of zeros is not divided by zero
 ONE, MIDDLE, STEP, MINIMUM = "int8.one", "int8.middle", "int8.step", "int8.least"  # constants that all products share
 
 
-def quantise(model: onnx.ModelProto, level: Level) -> onnx.ModelProto:
+def quantise(model: onnx.ModelProto, level: Level, fixed: Mapping[str, FixedScale] = {}) -> onnx.ModelProto:
     """Return a graph with quantised matrices, and large tables that are used for row lookups; ``model`` is modified.
 
     With ``most``, matrices with more rows than columns stay in float32: above all the second one of a feed-forward
-    block, as a few of its activations are much larger than the others of their row.
+    block, as a few of its activations are much larger than the others of their row. With ``fixed``, only their
+    activations are scaled by row; the others have the scales in ``fixed``.
     """
     _quantise_tables(model.graph)
     if level == "blocks":
         return _in_blocks(model)
     shapes = _products(model.graph).items()
-    _quantise_products(model.graph, [name for name, (high, wide) in shapes if level == "all" or high <= wide])
+    chosen = [name for name, (high, wide) in shapes if level != "most" or high <= wide]
+    _quantise_products(model.graph, chosen, fixed)
+    _fold_biases(model.graph)
     if not any(opset.domain == "com.microsoft" for opset in model.opset_import):
         model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     return model
@@ -74,7 +79,7 @@ def _products(graph: onnx.GraphProto) -> dict[str, tuple[int, int]]:
     return {name: (shape[0], shape[1]) for name, shape in found if len(shape) == 2}
 
 
-def _quantise_products(graph: onnx.GraphProto, chosen: Collection[str]) -> None:
+def _quantise_products(graph: onnx.GraphProto, chosen: Collection[str], fixed: Mapping[str, FixedScale]) -> None:
     constants = {ONE: np.float32(1), MIDDLE: np.uint8(ZERO), STEP: np.float32(1 / LARGEST), MINIMUM: np.float32(TINY)}
     graph.initializer.extend(numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items())
     nodes: list[onnx.NodeProto] = []
@@ -84,18 +89,23 @@ def _quantise_products(graph: onnx.GraphProto, chosen: Collection[str]) -> None:
             nodes.append(node)
             continue
         values, matrix = node.input
+        known = fixed.get(values)
         if values not in rows:
             rows.add(values)
-            nodes += _quantised_rows(values)
+            nodes += _quantised_rows(values) if known is None else _quantised_at_once(graph, values, known)
         if matrix not in matrices:
             matrices.add(matrix)
-            _add_matrix(graph, matrix)
-        inputs = [f"{values}.int8", f"{matrix}.int8", ONE, f"{matrix}.scale", MIDDLE]
-        product = f"{node.output[0]}.unscaled"
-        nodes += [
-            helper.make_node("MatMulIntegerToFloat", inputs, [product], f"{node.name}.int8", domain="com.microsoft"),
-            helper.make_node("Mul", [product, f"{values}.scale"], node.output, f"{node.name}.scaled"),
-        ]
+            _add_matrix(graph, matrix, None if known is None else known.factors)
+        if known is None:
+            product, scale, zero = f"{node.output[0]}.unscaled", ONE, MIDDLE
+        else:
+            product, scale, zero = node.output[0], f"{values}.scale", f"{values}.zero"
+        inputs = [f"{values}.int8", f"{matrix}.int8", scale, f"{matrix}.scale", zero]
+        nodes.append(
+            helper.make_node("MatMulIntegerToFloat", inputs, [product], f"{node.name}.int8", domain="com.microsoft")
+        )
+        if known is None:
+            nodes.append(helper.make_node("Mul", [product, f"{values}.scale"], node.output, f"{node.name}.scaled"))
     del graph.node[:]
     graph.node.extend(nodes)
     used = {name for node in graph.node for name in node.input}
@@ -114,9 +124,38 @@ def _quantised_rows(values: str) -> Iterator[onnx.NodeProto]:
     yield helper.make_node("QuantizeLinear", [scaled, ONE, MIDDLE], [f"{values}.int8"], f"{values}.int8")
 
 
-def _add_matrix(graph: onnx.GraphProto, name: str) -> None:
+def _quantised_at_once(graph: onnx.GraphProto, values: str, known: FixedScale) -> Iterator[onnx.NodeProto]:
+    """Activations as unsigned integers with a fixed scale."""
+    constants = {"factors": 1 / known.factors, "scale": known.scale, "zero": known.zero}
+    names = [f"{values}.{name}" for name in constants]
+    stored = zip(constants.values(), names, strict=True)
+    graph.initializer.extend(numpy_helper.from_array(np.asarray(value), name) for value, name in stored)
+    even = f"{values}.even"
+    yield helper.make_node("Mul", [values, names[0]], [even], even)
+    yield helper.make_node("QuantizeLinear", [even, *names[1:]], [f"{values}.int8"], f"{values}.int8")
+
+
+def _fold_biases(graph: onnx.GraphProto) -> None:
+    """Let products add the vector that is added to their results."""
+    stored = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
+    readers = defaultdict(list)
+    for node in graph.node:
+        for name in node.input:
+            readers[name].append(node)
+    for product in [node for node in graph.node if node.op_type == "MatMulIntegerToFloat"]:
+        match readers[product.output[0]]:
+            case [onnx.NodeProto(op_type="Add") as following]:
+                bias = next(name for name in following.input if name != product.output[0])
+                if stored.get(bias) == 1:
+                    product.input.extend(["", bias])
+                    product.output[0] = following.output[0]
+                    graph.node.remove(following)
+
+
+def _add_matrix(graph: onnx.GraphProto, name: str, factors: NDArray[np.float32] | None) -> None:
     tensor = next(tensor for tensor in graph.initializer if tensor.name == name)
-    integers, scale = quantised_columns(numpy_helper.to_array(tensor).astype(np.float32))
+    matrix = numpy_helper.to_array(tensor).astype(np.float32)
+    integers, scale = quantised_columns(matrix if factors is None else matrix * factors[:, None])
     graph.initializer.append(numpy_helper.from_array(integers, f"{name}.int8"))
     graph.initializer.append(numpy_helper.from_array(scale, f"{name}.scale"))
 

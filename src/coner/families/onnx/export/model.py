@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer as Backend
 
 from coner.core.errors import ConfigError, ModelError
+from coner.core.types import Sentence
 from coner.families.encoder.decoder._constrained import ConstrainedDecoder
 from coner.families.encoder.decoder.softmax import SoftmaxDecoder
 from coner.families.encoder.tagger import EncoderTagger
@@ -19,10 +21,13 @@ from coner.families.onnx.settings import OnnxManifest, PieceSettings
 from coner.families.onnx.tagger import CHAIN, GRAPH, TOKENIZER, OnnxTagger
 
 
-def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: Level | None = None) -> None:
+def write_onnx(
+    tagger: EncoderTagger, folder: Path, *, int8: Level | None = None, text: Sequence[Sentence] = ()
+) -> None:
     """Write a tagger, whose network is on the CPU, as a model of kind ``onnx``: all of it, or nothing.
 
-    ``int8`` says which weights become 8-bit integers; by default none do.
+    ``int8`` says which weights become 8-bit integers; by default none do. With ``fixed``, the ranges of activations are
+    those in ``text``, a few hundred sentences.
 
     Raises:
         ConfigError: its tokenizer has no ``tokenizer.json``, or its decoder exists in torch only.
@@ -52,8 +57,9 @@ def write_onnx(tagger: EncoderTagger, folder: Path, *, int8: Level | None = None
             scores = {"transitions": chain.transitions, "first": chain.start, "last": chain.end}
             arrays: dict[str, Any] = {name: values.detach().numpy() for name, values in scores.items()}
             np.savez(temporary / CHAIN, **arrays)
+        examples = [pieces for pieces in tagger.pieces([sentence.words for sentence in text]) if pieces.counts]
         try:
-            write_graph(tagger.network, tagger.pieces, temporary / GRAPH, int8=int8)
+            write_graph(tagger.network, tagger.pieces, temporary / GRAPH, int8=int8, text=examples)
         except RuntimeError as error:
             name, reason = tagger.settings.encoder.name, str(error).strip().splitlines()[0]
             raise ModelError(f"encoder {name!r}: cannot be exported to ONNX: {reason}") from None

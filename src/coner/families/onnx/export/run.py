@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch
 from coner.core.errors import ConerError, ConfigError, DataError, ModelError, OutputError
 from coner.core.files import check_folder, make_folder
 from coner.core.locks import lock_folder
+from coner.core.types import Sentence
 from coner.data import Corpus
 from coner.data.splits import read_named_splits, read_splits
 from coner.families.before_after import BeforeAfter, MeasuredModel, compare, model_bytes
@@ -28,7 +29,12 @@ from coner.records.record import RECORD, Record, read_record, write_record
 
 ADVICE = "Fix: name a dev file with --dev FILE"
 SCRATCH = ".export"
-NOTES: dict[Level | None, str] = {"most": ", tall matrices in float32", "blocks": " in blocks of 32"}
+EXAMPLES = 256  # sentences from which the ranges of activations are taken
+NOTES: dict[Level | None, str] = {
+    "all": ", activations scaled by piece",
+    "most": ", tall matrices in float32",
+    "blocks": " in blocks of 32",
+}
 
 
 def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False, max_drop: float) -> BeforeAfter:
@@ -64,7 +70,7 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
             tagger, f"torch, {str(tagger.precision).removeprefix('torch.')}", model_bytes(run, manifest)
         )
         for level in LEVELS if int8 else (None,):
-            after = _written(tagger, folder / str(level), level)
+            after = _written(tagger, folder / str(level), level, corpus.sentences[:EXAMPLES])
             report = compare(before, after, corpus, threads=torch.get_num_threads())
             if not _lost(report, max_drop):
                 after.tagger.save(out)
@@ -76,8 +82,8 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
         raise ConerError(f"{report.file}: {' and '.join(_lost(report, max_drop))}; {lost}. Fix: {fix}")
 
 
-def _written(tagger: EncoderTagger, folder: Path, level: Level | None) -> MeasuredModel:
-    write_onnx(tagger, folder, int8=level)
+def _written(tagger: EncoderTagger, folder: Path, level: Level | None, text: Sequence[Sentence]) -> MeasuredModel:
+    write_onnx(tagger, folder, int8=level, text=text)
     manifest = parse_manifest(read_manifest(folder).model_dump(), OnnxManifest, folder)
     exported = onnx.load(folder, manifest, threads=torch.get_num_threads())
     exported.operating_point = manifest.operating_point
