@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from coner.cli.options import FormatToSplit, InputFormat, JsonOutput, reads
+from coner.cli.outcome import report_corpus
 from coner.core.counted import counted
 from coner.data.reading.reader import Reading
 
@@ -36,31 +37,15 @@ def augment(
 
       coner data augment train.conll -o more.conll --copies 2 --share 0.5
     """
-    from coner.core.errors import ConerError, DataError
-    from coner.core.files import atomic_write, sha256
-    from coner.core.progress import stderr
-    from coner.data import read
-    from coner.data.augment import augment
-    from coner.data.files import keep_apart
-    from coner.data.formats import WriteOptions, formats
+    from coner.data.derived import augment_file
 
-    keep_apart(file, out)
-    corpus = read(file, format=from_format, **reading)
-    try:
-        made = list(augment(corpus.sentences, copies=copies, share=share, seed=seed))
-    except ConerError as error:
-        raise DataError(str(error), file) from None
-    for line in corpus.notes:
-        stderr.print(f"{file}: {line}")
-    if corpus.faults:
-        stderr.print(f"{file}: {corpus.repaired} repaired, {corpus.skipped} left out")
-    name = to if to != "auto" else "conll" if corpus.layout else "jsonl"
-    with atomic_write(out) as handle:
-        formats[name].write_text(made, handle, WriteOptions(corpus.layout, corpus.scheme))
-    unchanged = copies * len(corpus) - len(made)
-    counts = {"sentences": len(made), "unchanged": unchanged, "sha256": sha256(out)}
+    how: Any = {"format": from_format, "to": to, **reading}
+    corpus, made = augment_file(file, out, copies=copies, share=share, seed=seed, **how)
+    report_corpus(corpus, file)
+    unchanged = copies * len(corpus) - made.sentences
     if as_json:
+        counts = {"sentences": made.sentences, "unchanged": unchanged, "sha256": made.sha256}
         typer.echo(json.dumps({"source": str(file), "file": str(out), "seed": seed, **counts}))
     else:
         left_out = f"; {counted(unchanged, 'copy', 'copies')} without a replaced mention left out" if unchanged else ""
-        typer.echo(f"{out}  {counted(len(made), 'sentence')}{left_out}")
+        typer.echo(f"{out}  {counted(made.sentences, 'sentence')}{left_out}")

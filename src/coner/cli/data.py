@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from coner.cli.options import FormatToSplit, HiddenFormat, InputFormat, JsonOutput, reads
+from coner.cli.outcome import report_corpus
 from coner.core.counted import counted
 from coner.data.reading.reader import Reading
+
+if TYPE_CHECKING:
+    from coner.data.stats import FileStats
 
 app = typer.Typer(no_args_is_help=True, help="Statistics, splits, noise and the official files of a data set.")
 SHOWN = 5  # lines of a fault, surfaces, ids; --json has all
@@ -106,40 +111,28 @@ def stats(
       coner data stats dev.conll --against train.conll --json
     """
     from coner.core.progress import stderr
-    from coner.core.types import surfaces
-    from coner.data import stream
-    from coner.data.stats import describe, group_faults, watch_labels
-    from coner.data.taxonomy import load_taxonomy
+    from coner.data.stats import describe_file
 
-    known = None if taxonomy is None else load_taxonomy(taxonomy).labels
-    faults: list[tuple[int, str]] = []
-
-    def note(line: int, message: str) -> None:
-        faults.append((line, message))
-
-    seen, reading["repair"] = None, True
-    if against is not None:
-        seen = surfaces(stream(against, **reading, gold=True, predicted=True, on_fault=note))
-        if faults:
-            stderr.print(f"{against}: repaired or skipped: {len(faults)}; coner data stats {against} lists them")
-            faults.clear()
-    reader = stream(file, format=from_alias or from_format, **reading, predicted=True, on_fault=note)
-    counts = describe(reader if known is None else watch_labels(reader, known, note), seen=seen)
-    grouped = group_faults(faults)
+    reading["repair"] = True
+    format = from_alias or from_format
+    found = describe_file(file, against=against, taxonomy=taxonomy, format=format, **reading)
+    if found.faults_against:
+        stderr.print(f"{against}: repaired or skipped: {found.faults_against}; coner data stats {against} lists them")
     if as_json:
-        _print_json({"file": file, **counts, "notes": reader.notes, "fault_count": len(faults), "faults": grouped})
+        _print_json({"file": file, **found.as_dict()})
     else:
-        for line in reader.notes:
+        for line in found.notes:
             stderr.print(f"{file}: {line}")
-        _show(file, counts, against, grouped, reader.unit)
+        _show(file, found, against)
 
 
-def _show(file: str, counts: dict[str, Any], against: Path | None, faults: dict[str, list[int]], unit: str) -> None:
+def _show(file: str, found: FileStats, against: Path | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from coner.report.grid import print_whole
 
+    counts, faults = found.counts, found.faults
     table = Table(title=file, show_header=False, title_justify="left")
     for key, name in ROWS.items():
         table.add_row(name, f"{counts[key]:,}" if isinstance(counts[key], int) else LENGTHS.format(**counts[key]))
@@ -158,7 +151,7 @@ def _show(file: str, counts: dict[str, Any], against: Path | None, faults: dict[
     for message, lines in faults.items():
         more = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
         numbers = " ".join([", ".join(map(str, lines[:SHOWN])), *more])
-        messages.append(f"{len(lines):,} x {message}: {unit}{'s' * (len(lines) > 1)} {numbers}")
+        messages.append(f"{len(lines):,} x {message}: {found.unit}{'s' * (len(lines) > 1)} {numbers}")
     for title, items in (
         (f"{len(ids):,} ids used more than once", ids),
         (f"{len(surfaces):,} surfaces with several labels", surfaces),
@@ -191,29 +184,19 @@ def split(
 
       coner data split data/en_train.conll --dev 0.1 --test 0.1 --seed 1 --out data/
     """
-    from coner.core.files import sha256
-    from coner.core.progress import stderr
-    from coner.data import read
-    from coner.data.formats import WriteOptions
-    from coner.data.stratify import split_corpus, write_splits
+    from coner.data.derived import split_file
 
-    corpus = read(file, format=from_alias or from_format, **reading)
-    splits = split_corpus(corpus, dev=dev, test=test, seed=seed)
-    format = to if to != "auto" else "conll" if corpus.layout else "jsonl"
-    options = WriteOptions(corpus.layout, corpus.scheme)
-    written: dict[str, dict[str, Any]] = {}
-    for name, path in write_splits(splits, out, format, options, source=corpus.path).items():
-        size = {"sentences": len(splits[name]), "mentions": sum(len(s.entities or ()) for s in splits[name])}
-        written[name] = {"file": str(path), **size, "sha256": sha256(path)}
-    faults = {"repaired": corpus.repaired, "skipped": corpus.skipped}
-    counts = [f"{corpus.repaired} repaired, {corpus.skipped} left out"] if corpus.faults else []
-    for line in (*corpus.notes, *counts):
-        stderr.print(f"{file}: {line}")
+    format = from_alias or from_format
+    corpus, files = split_file(file, out, dev=dev, test=test, seed=seed, format=format, to=to, **reading)
+    report_corpus(corpus, file)
     if as_json:  # "parts" is a former name of "splits"
-        _print_json({"source": file, "seed": seed, **faults, "splits": written, "parts": written})
+        faults = {"repaired": corpus.repaired, "skipped": corpus.skipped}
+        splits = {name: {**asdict(written), "file": str(written.file)} for name, written in files.items()}
+        _print_json({"source": file, "seed": seed, **faults, "splits": splits, "parts": splits})
     else:
-        for values in written.values():
-            typer.echo("{file}  {sentences:,} sentences  {mentions:,} mentions  sha256 {sha256}".format(**values))
+        for written in files.values():
+            counts = f"{written.sentences:,} sentences  {written.mentions:,} mentions"
+            typer.echo(f"{written.file}  {counts}  sha256 {written.sha256}")
 
 
 @app.command()

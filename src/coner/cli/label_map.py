@@ -47,22 +47,15 @@ def label_map(
 
       coner data map --check multiconer1.conll --map multiconer1 --on train.conll
     """
-    from coner.data import read
-    from coner.data.agreement import agreement
-    from coner.data.label_map import builtin_maps, load_map
-    from coner.data.taxonomy import choose_taxonomy
+    from coner.data.agreement import check_map
+    from coner.data.label_map import builtin_maps
 
     if source is None and name is None and target is None:
         typer.echo(json.dumps(builtin_maps()) if as_json else "\n".join(builtin_maps()))
         return
     if source is None or name is None or target is None:
         raise ConfigError("coner data map: expected --check SOURCE, --map NAME and --on TARGET together, or none")
-    found = load_map(name)
-    fine = read(target, **reading, gold=True)
-    projection = found.onto(choose_taxonomy(taxonomy, fine.labels))
-    corpus = read(source, **reading, gold=True)
-    projection.check(corpus)
-    rows = agreement(corpus, fine, projection)
+    rows = check_map(source, name, target, taxonomy=taxonomy, **reading)
     if as_json:
         values = {"source": str(source), "map": name, "target": str(target), "labels": [row.as_dict() for row in rows]}
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))

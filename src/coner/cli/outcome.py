@@ -1,4 +1,4 @@
-"""What commands print when they finish: usage of an endpoint, missing answers, scores of a run."""
+"""What commands print when they finish: how a file was read, usage of an endpoint, missing answers, scores of a run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from coner.core.counted import counted
 
 if TYPE_CHECKING:
+    from coner.data import Corpus
     from coner.data.splits import SplitCache
     from coner.families.before_after import BeforeAfter
     from coner.families.recipe import Recipe
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from coner.tagging.stream import Tally
 
 INCOMPLETE = 3  # exit code
+
+
+def report_corpus(corpus: Corpus, name: str | Path) -> None:
+    """Print how a file was read, and what was repaired or left out."""
+    from coner.core.progress import stderr
+
+    counts = [f"{corpus.repaired} repaired, {corpus.skipped} left out"] if corpus.faults else []
+    for line in (*corpus.notes, *counts):
+        stderr.print(f"{name}: {line}")
 
 
 def report_tally(tagger: Tagger, tally: Tally) -> bool:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Unpack
 
 from coner.core.types import Sentence
-from coner.data.label_map import Projection
+from coner.data.corpus import read
+from coner.data.label_map import Projection, load_map
+from coner.data.reading.reader import Reading
+from coner.data.taxonomy import AUTO, choose_taxonomy
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,28 @@ class Agreement:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {**vars(self), "agreement": self.agreeing / self.surfaces if self.surfaces else None}
+
+
+def check_map(
+    source: Path, name: str, target: Path, *, taxonomy: str = AUTO, **options: Unpack[Reading]
+) -> list[Agreement]:
+    """The ``agreement`` of two labelled files under a label map, a built-in one or a file.
+
+    Args:
+        source: has the labels that are mapped.
+        name: of the map.
+        target: has the labels of the taxonomy.
+        taxonomy: name or file; ``auto``: a built-in one with all labels of the target, else a flat one.
+        **options: how both files are read.
+
+    Raises:
+        DataError: a file is faulty, or the map does not fit the source or the taxonomy.
+    """
+    found, fine = load_map(name), read(target, **options, gold=True)
+    projection = found.onto(choose_taxonomy(taxonomy, fine.labels))
+    corpus = read(source, **options, gold=True)
+    projection.check(corpus)
+    return agreement(corpus, fine, projection)
 
 
 def agreement(source: Iterable[Sentence], target: Iterable[Sentence], projection: Projection) -> list[Agreement]:

@@ -4,12 +4,68 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Unpack
 
-from coner.core.types import Sentence
-from coner.data.reading.reader import Reader
+from coner.core.types import Sentence, surfaces
+from coner.data.corpus import stream
+from coner.data.reading.reader import Reader, Reading
 from coner.data.stratify import duplicate_key
+from coner.data.taxonomy import load_taxonomy
+
+
+@dataclass(frozen=True)
+class FileStats:
+    """What is in a file, and what is wrong with it."""
+
+    counts: dict[str, Any]  # see ``describe``
+    faults: dict[str, list[int]]  # the lines of each, the most frequent first
+    notes: list[str]  # how it was read, where that is not obvious
+    unit: str  # what the numbers of ``faults`` count: lines, if not another one
+    faults_against: int = 0  # faults of the file that it was compared with
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        total = sum(map(len, self.faults.values()))
+        return {**self.counts, "notes": self.notes, "fault_count": total, "faults": self.faults}
+
+
+def describe_file(
+    file: str | Path,
+    *,
+    against: str | Path | None = None,
+    taxonomy: str | None = None,
+    format: str = "auto",
+    **options: Unpack[Reading],
+) -> FileStats:
+    """``describe`` a file or folder, in one pass. With ``repair`` all faults are counted; else the first is an error.
+
+    Args:
+        file: in any format; ``-``: standard input, whose format must be named.
+        against: a labelled file; mentions that are not in it are ``unseen``.
+        taxonomy: name or file; a label that it lacks is a fault.
+        format: of the file; that of ``against`` is recognised.
+        **options: how both are read.
+
+    Raises:
+        DataError: a file is faulty, or cannot be read.
+        ConfigError: there is no such taxonomy.
+    """
+    known = None if taxonomy is None else load_taxonomy(taxonomy).labels
+    faults, others = list[tuple[int, str]](), list[tuple[int, str]]()
+    seen = None
+    if against is not None:
+        seen = surfaces(stream(against, **options, gold=True, predicted=True, on_fault=_appending(others)))
+    note = _appending(faults)
+    reader = stream(file, format=format, **options, predicted=True, on_fault=note)
+    counts = describe(reader if known is None else watch_labels(reader, known, note), seen=seen)
+    return FileStats(counts, group_faults(faults), reader.notes, reader.unit, len(others))
+
+
+def _appending(faults: list[tuple[int, str]]) -> Callable[[int, str], None]:
+    return lambda number, message: faults.append((number, message))
 
 
 def describe(sentences: Iterable[Sentence], *, seen: Collection[str] | None = None) -> dict[str, Any]:
