@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from coner.core.errors import ConfigError, DataError
 from coner.core.types import Entity, Sentence
-from coner.data import stream, write_conll
-from coner.data.files import digest
-from coner.knowledge.build import BuildSettings, TrainingFile, build
+from coner.data import write_conll
+from coner.knowledge.build import BuildSettings, build
 from coner.knowledge.coverage import measure
 from coner.knowledge.database import SHARES
 from coner.knowledge.folder import FolderKnowledge
@@ -39,8 +38,7 @@ def table(folder: Path, text: str = TABLE, train: Path | None = None, **settings
 
 
 def built(folder: Path, files: list[Path], train: Path | None, **settings: Any) -> FolderKnowledge:
-    damping = None if train is None else TrainingFile(train, digest(train), lambda: stream(train, gold=True))
-    build(files, folder / "kb", BuildSettings(**settings), damping)
+    build(files, folder / "kb", BuildSettings(**settings), train)
     return FolderKnowledge(folder / "kb")
 
 

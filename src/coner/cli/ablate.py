@@ -54,18 +54,13 @@ def ablate(
       coner ablate paper --encoders minilm mpnet --seeds 2 --out runs/encoders
     """
     from coner.cli.compare import show_ablation
-    from coner.config.load import load_values
     from coner.core.errors import ConfigError
-    from coner.data.splits import SplitCache
-    from coner.runs.ablation.plan import load_plan
-    from coner.runs.ablation.run import run_all, runs_of
+    from coner.runs.ablation.run import ablate
 
     if more and not encoders:
         raise ConfigError(f"got unexpected arguments {' '.join(more)}; expected one config, and options")
-    chosen = load_plan(plan).choose(_names(rows))
-    names, cache = _names(" ".join([encoders, *(more or ())])), SplitCache()
-    base = load_values(config, overrides or ())
-    outcome = run_all(runs_of(chosen, base, config, cache=cache, seeds=seeds, encoders=names), out, cache)
+    names = {"rows": _names(rows), "encoders": _names(" ".join([encoders, *(more or ())]))}
+    outcome = ablate(config, out, plan=plan, seeds=seeds, overrides=overrides or (), **names)
     shown = split_alias or split
     show_ablation(out, split=None if shown == "auto" else shown, as_json=as_json, markdown=markdown)
     if outcome.failed or outcome.elsewhere:

@@ -76,12 +76,8 @@ def audit(
     from coner.core.errors import ConfigError
     from coner.core.files import destination
     from coner.core.progress import Log, stderr
-    from coner.data import read
     from coner.data.files import keep_apart
-    from coner.data.splits import read_options
-    from coner.families.settings import parse_data
-    from coner.runs.audit.audit import audit as run_audit
-    from coner.runs.audit.audit import audit_settings
+    from coner.runs.audit.audit import audit_file
 
     outputs = _outputs(out or [], to, tasks)
     if work is None and not outputs:
@@ -94,13 +90,8 @@ def audit(
     folder = work or (first := next(iter(outputs))).with_name(f"{first.name}.folds")
     seeded = {} if seed is None else {"seed": seed}
     values = apply_overrides({"data": dict(reading), **seeded}, overrides or ())
-    corpus = read(data, **read_options(parse_data(values, "coner audit")), gold=True)
-    settings = audit_settings(corpus, values, kind)
     with Log() as log:
-        log(f"family {settings.kind}, trained {folds} times; others: --family")
-        for note in corpus.notes:
-            log(f"{data}: {note}")
-        found = run_audit(corpus, settings, folds=folds, work=folder, log=log)
+        found = audit_file(data, values, kind=kind, folds=folds, work=folder, log=log)
     shown = found.suspicious[:limit]
     for path, form in outputs.items():
         stderr.print(f"{path}: {WRITERS[form](found, shown, path)}")

@@ -12,7 +12,6 @@ from coner.cli.options import HiddenPart, ShownSplit
 from coner.core.counted import counted
 
 if TYPE_CHECKING:
-    from coner.knowledge.knowledge import Knowledge
     from coner.report.ablation import AblationTable
     from coner.report.grid import Grid
     from coner.report.report import Report
@@ -56,11 +55,10 @@ def compare(
     from coner.core.progress import stderr
     from coner.knowledge import load
     from coner.records.ablation import is_ablation
-    from coner.report.compare import choose_split, compare_runs, grids
-    from coner.report.report import make_report
-    from coner.report.run_paths import read_runs, report_left_out
+    from coner.report.compare import grids
+    from coner.report.report import compare_ablation, compare_folders
 
-    split = split_alias or split
+    shown = None if (split_alias or split) == "auto" else (split_alias or split)
     if kb is not None and html is None:
         raise ConerError("--kb: only affects the web page. Fix: add --html FILE, or leave it out")
     knowledge = None if kb is None else load(kb)
@@ -69,24 +67,20 @@ def compare(
     if len(runs) == 1 and is_ablation(runs[0]):
         if baseline is not None and not (html or pictures):
             raise ConerError("--baseline: got an ablation, whose plan names the baseline per row. Fix: leave it out")
-        table = show_ablation(runs[0], split=None if split == "auto" else split, as_json=as_json, markdown=markdown)
+        table = show_ablation(runs[0], split=shown, as_json=as_json, markdown=markdown)
         if html or pictures:
-            _write(_ablation_report(table, runs[0], baseline, knowledge), html, pictures)
+            _write(compare_ablation(table, runs[0], baseline=baseline).report(knowledge), html, pictures)
         return
-    records, places, left_out = read_runs(runs)
-    chosen = choose_split(records) if split == "auto" else split
-    left_out += [(run, f"it has no scores on {chosen}") for run, each in records.items() if chosen not in each.scores]
-    report_left_out(left_out, len(runs), f"scores on {chosen}; train first")
-    records = {run: record for run, record in records.items() if chosen in record.scores}
-    comparison = compare_runs(records, split=chosen, baseline=baseline)
+    compared = compare_folders(runs, split=shown, baseline=baseline)
+    comparison = compared.comparison
     for warning in comparison.warnings:
         stderr.print(f"Warning: do not compare these numbers: {warning}", style="bold")
     for oracle in comparison.oracles:
         stderr.print(f"Warning: {oracle}: an oracle, whose scores are not comparable", style="bold")
     if html or pictures:
-        _write(make_report(comparison, records, places, knowledge=knowledge), html, pictures)
-    values = {**comparison.as_dict(), "left_out": [run for run, _ in left_out]}
-    _print(chosen, grids(comparison), values, as_json=as_json, markdown=markdown)
+        _write(compared.report(knowledge), html, pictures)
+    values = {**comparison.as_dict(), "left_out": compared.left_out}
+    _print(comparison.split, grids(comparison), values, as_json=as_json, markdown=markdown)
 
 
 def show_ablation(folder: Path, *, split: str | None = None, as_json: bool, markdown: bool) -> AblationTable:
@@ -115,20 +109,6 @@ def _print(split: str, grids: list[Grid], values: dict[str, Any], *, as_json: bo
         typer.echo("\n\n".join([f"Scores on {split}.", *(grid.markdown() for grid in grids)]))
     else:
         print_whole(f"Scores on {split}", *(grid.table() for grid in grids))
-
-
-def _ablation_report(table: AblationTable, folder: Path, baseline: str | None, knowledge: Knowledge | None) -> Report:
-    from coner.core.errors import DataError
-    from coner.records.record import read_record
-    from coner.report.compare import compare_runs
-    from coner.report.report import make_report
-
-    places = {name: folder / name for row in table.rows for name in row.runs}
-    if not places:
-        raise DataError("no finished run in it; expected one for a page or a picture", folder)
-    records = {run: read_record(place) for run, place in places.items()}
-    comparison = compare_runs(records, split=table.split, baseline=baseline)
-    return make_report(comparison, records, places, table, knowledge=knowledge)
 
 
 def _write(report: Report, html: Path | None, pictures: Path | None) -> None:

@@ -28,16 +28,17 @@ def config(
     from coner.config.load import builtin_configs
     from coner.core.errors import ConfigError
     from coner.families.registry import kinds
+    from coner.families.settings import config_of_kind, config_of_run
 
     configs = builtin_configs()
     if name is None:
         _list(configs)
     elif name in kinds(configurable=True):
-        typer.echo(_full(name))
+        typer.echo(config_of_kind(name))
     elif name in configs:
         typer.echo(configs[name].read_text(encoding="utf-8"), nl=False)
     elif Path(name).exists():
-        typer.echo(_of_run(Path(name)))
+        typer.echo(config_of_run(Path(name)))
     else:
         known = ", ".join({**dict.fromkeys(kinds(configurable=True)), **configs})
         raise ConfigError(f"got {name!r}; expected a run folder, or one of: {known}")
@@ -56,26 +57,3 @@ def _list(configs: dict[str, Path]) -> None:
             comment = path.read_text(encoding="utf-8").removeprefix("# ").partition("\nkind")[0].replace("\n# ", " ")
             lines.append(f"  {name:{width}}{comment.partition('. ')[0].removesuffix('.')}")
     typer.echo("\n".join(lines))
-
-
-def _full(kind: str) -> str:
-    from coner.config.template import template
-    from coner.families.registry import family
-
-    declared = family(kind)
-    title = f"# {declared.description}: every setting with its default. Remove a # to set what is not set."
-    return f"{title}\n\n{template(declared.settings, {})}"
-
-
-def _of_run(folder: Path) -> str:
-    from coner.config.template import template
-    from coner.core.errors import ConfigError
-    from coner.families.registry import family
-    from coner.records.record import read_record
-
-    record = read_record(folder)
-    declared = family(record.kind)
-    if not declared.configurable:
-        raise ConfigError(f"{folder}: got a run of kind {record.kind}; expected one of a config")
-    title = f"# The settings of {record.name}. Files are named without their folders."
-    return f"{title}\n\n{template(declared.settings, record.settings)}"

@@ -23,12 +23,6 @@ def curves(
       coner curves results/*.json -o curves.png
     """
     from coner.core.progress import stderr
-    from coner.report.curves import write_curves
-    from coner.report.run_paths import read_runs, report_left_out
+    from coner.report.curves import draw_runs
 
-    records, _, left_out = read_runs(runs)
-    histories = {run: record.history for run, record in records.items() if record.history}
-    left_out += [(run, f"it has no epochs (kind {each.kind})") for run, each in records.items() if not each.history]
-    report_left_out(left_out, len(runs), "epochs; expected a trained encoder")
-    write_curves(histories, out)
-    stderr.print(f"{out}: {counted(len(histories), 'run')}")
+    stderr.print(f"{out}: {counted(len(draw_runs(runs, out)), 'run')}")

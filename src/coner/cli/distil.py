@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -65,30 +64,21 @@ def distil(
       coner distil runs/first multiconer1.conll --map multiconer1 -o silver.conll
     """
     from coner.core.progress import stderr
-    from coner.data import detect, read, stream
-    from coner.data.label_map import load_map
     from coner.families import load
     from coner.families.usage import Spending
-    from coner.tagging.distil import distil as label
-    from coner.tagging.distil import distil_allowed
+    from coner.tagging.distil import distil_file
 
-    read_as = detect(source) if from_format == "auto" else from_format
-    reader = stream(source, format=read_as, **reading, predicted=True)
     tagger = load(teacher, kb=kb)
-    if label_map is not None:
-        corpus = read(source, format=read_as, **reading, gold=True)
-        corpus = replace(corpus, sentences=corpus.sentences[:limit])
-        projection = load_map(label_map).onto(tagger.taxonomy)
-        counts = distil_allowed(tagger, teacher.resolve().name, corpus, projection, out)
-        entities = counted(counts["entities"], "entity", "entities")
-        stderr.print(f"{out}: {counted(counts['written'], 'sentence')}, {entities} that {projection.map.path} allows")
-        return
     tagger.limit(Spending(budget_tokens, budget_cost, ledger, tuple(allow_endpoint or ())))
-    tagger.check_endpoint()
-    tally, counts = label(tagger, tagger.model or teacher.resolve().name, reader, out, limit=limit)
-    unreadable = counts["unreadable"]
+    read_as: Any = {"limit": limit, "format": from_format, **reading}
+    done = distil_file(tagger, source, out, name=tagger.model or teacher.resolve().name, label_map=label_map, **read_as)
+    entities = counted(done.counts["entities"], "entity", "entities")
+    if done.tally is None:
+        stderr.print(f"{out}: {counted(done.counts['written'], 'sentence')}, {entities} that {done.map} allows")
+        return
+    unreadable = done.counts["unreadable"]
     left_out = f", {unreadable} left out, because the answer is incomplete or cannot be read" if unreadable else ""
-    entities = counted(counts["entities"], "entity", "entities")
-    stderr.print(f"{out}: {counts['written']} of {counted(tally.sentences, 'sentence')}, {entities}{left_out}")
-    if not report_tally(tagger, tally):
+    total = counted(done.tally.sentences, "sentence")
+    stderr.print(f"{out}: {done.counts['written']} of {total}, {entities}{left_out}")
+    if not report_tally(tagger, done.tally):
         raise typer.Exit(INCOMPLETE)

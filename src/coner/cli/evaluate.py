@@ -83,14 +83,12 @@ def evaluate(
     from coner.core.progress import stderr
     from coner.families.usage import Spending
     from coner.report.evaluation import show_evaluation, warnings
-    from coner.runs.scoring import ScoringOptions, warn_of_one_file
+    from coner.runs.scoring import ScoringOptions
     from coner.runs.scoring import evaluate as evaluate_files
 
     spending = Spending(budget_tokens, budget_cost, ledger, tuple(allow_endpoint or ()))
     options = ScoringOptions(taxonomy, train, reading, noise, noisy, limit, label_map, spending, kb)
     evaluation = evaluate_files(gold, predicted, options)
-    if warning := warn_of_one_file(gold, predicted, options):
-        stderr.print(warning)
     tagger, tally = evaluation.predictions.tagger, evaluation.predictions.tally
     complete = tagger is None or tally is None or report_tally(tagger, tally)
     for line in warnings(evaluation):

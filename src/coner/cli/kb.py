@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -55,11 +54,8 @@ def stats(
 
       coner kb stats kb/ --on dev.conll --train train.conll
     """
-    from coner.core.types import surfaces
-    from coner.data import read, stream
-    from coner.knowledge.coverage import measure
+    from coner.knowledge.coverage import measure_file
     from coner.knowledge.folder import FolderKnowledge
-    from coner.knowledge.type_labels import TypeLabels
     from coner.report.grid import print_whole
     from coner.report.knowledge import coverage_grid, matches_line
 
@@ -67,10 +63,7 @@ def stats(
     if on is None:
         show(kb, knowledge.description, as_json=as_json)
         return
-    seen = None if train is None else surfaces(stream(train, **reading, gold=True))
-    corpus = read(on, format=from_format, **reading, gold=True)
-    classes = None if label_map is None else TypeLabels.of_map(_sets(label_map, corpus.labels), corpus.labels)
-    coverage = measure(knowledge, corpus.sentences, seen, classes)
+    coverage = measure_file(knowledge, on, train=train, label_map=label_map, format=from_format, **reading)
     if as_json:
         typer.echo(
             json.dumps({"kb": str(kb), "hash": knowledge.hash, **coverage.as_dict()}, ensure_ascii=False, indent=2)
@@ -141,12 +134,3 @@ def upload(
         for _ in upload_names(knowledge, client, index):
             bar.advance()
     typer.echo(f"{index}: {counted(knowledge.description.names, 'name')}, hash {knowledge.hash}")
-
-
-def _sets(name: str, labels: Sequence[str]) -> Mapping[str, Iterable[str]]:
-    """The classes of each type; groups of a built-in taxonomy with all labels of the file stand for their classes."""
-    from coner.data.label_map import load_map
-    from coner.data.taxonomy import FLAT, choose_taxonomy
-
-    found, taxonomy = load_map(name), choose_taxonomy("auto", labels)
-    return found.names() if taxonomy.name == FLAT else found.onto(taxonomy).sets

@@ -117,11 +117,9 @@ def build(
       coner kb build names.csv drugs.csv --licence CC-BY-4.0 --licence drugs.csv=MIT --out kb/
     """
     from coner.core.progress import stderr
-    from coner.data import stream
-    from coner.data.files import digest
     from coner.data.label_map import load_map
-    from coner.knowledge.build import BuildSettings, TrainingFile, build
-    from coner.knowledge.mentions import text_number
+    from coner.knowledge.build import BuildSettings, build
+    from coner.knowledge.mentions import texts_of
     from coner.knowledge.normalisation import NormalisationSettings
     from coner.knowledge.source import SourceSettings
 
@@ -129,13 +127,12 @@ def build(
         raise ConfigError(f"--min-prior: got {minimum_prior}; expected a number from 0")
     licences = _licences(licence or ())
     kept, languages = tuple(types or ()), tuple(language or ("en",))
-    texts = {text_number(s) for file in leave_out or () for s in stream(file, **reading, predicted=True)}
     source = SourceSettings(
         languages=languages,
         minimum_prior=minimum_prior,
         types=kept,
         reading=dict(reading),
-        leave_out=tuple(sorted(texts)),
+        leave_out=texts_of(leave_out or (), **reading),
     )
     normalisation = NormalisationSettings(case=case, accents=accents, punctuation=punctuation, width=width)
     settings = BuildSettings(
@@ -148,14 +145,7 @@ def build(
         edits=edits,
         processes=processes,
     )
-    damping = None
-    if train is not None:
-        damping = TrainingFile(
-            train,
-            digest(train),
-            lambda: (s for s in stream(train, **reading, gold=True) if text_number(s) not in texts),
-        )
-    description = build(files, out, settings, damping)
+    description = build(files, out, settings, train)
     for line in _left_out(description):
         stderr.print(line)
     show(out, description, as_json=as_json)

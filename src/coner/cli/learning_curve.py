@@ -61,9 +61,8 @@ def learning_curve(
     """
     from coner.cli.source import as_changes, read_values
     from coner.core.progress import stderr
-    from coner.data.splits import SplitCache
     from coner.report.learning_curve import check_picture, make_curve, write_picture
-    from coner.runs.learning_curve import finished, parse_fractions, run_all, runs_of
+    from coner.runs.learning_curve import parse_fractions, run_curve
 
     shortcuts = {
         "--family": ("kind", kind),
@@ -74,13 +73,12 @@ def learning_curve(
     changes = as_changes(shortcuts, reading)
     if picture:
         check_picture(picture)
-    chosen, cache = parse_fractions(fractions), SplitCache()
+    chosen = parse_fractions(fractions)
     values = read_values(source, out.resolve().name, overrides or (), changes)
-    runs = runs_of(values, chosen, seeds=seeds, source=source, cache=cache)
-    outcome = run_all(runs, out, cache)
+    records, outcome = run_curve(values, chosen, out, seeds=seeds, source=source)
     for run, reason in outcome.failed.items():
         stderr.print(f"{run}: failed: {reason}")
-    curve = make_curve(finished(runs, out))
+    curve = make_curve(records)
     _show(curve, by, as_json=as_json)
     if picture and curve.forecasts:
         write_picture(curve, by, picture)

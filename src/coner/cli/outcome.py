@@ -77,8 +77,8 @@ def _declined(fields: Sequence[str]) -> str:
     return f"the endpoint does not accept {' or '.join(fields)}; the requests were sent without"
 
 
-def run_recipe(recipe: Recipe, out: Path, *, overwrite: bool, as_json: bool, cache: SplitCache | None = None) -> None:
-    """Execute a recipe, on data that ``cache`` may have, and print its outcome; exit code 3 if an answer is missing."""
+def execute_recipe(recipe: Recipe, out: Path, *, overwrite: bool, cache: SplitCache | None = None) -> Record:
+    """Execute a recipe, on data that ``cache`` may have, and print if there was nothing to do."""
     from coner.core.progress import stderr
     from coner.records.record import RECORD
     from coner.runs.execute import execute
@@ -87,6 +87,12 @@ def run_recipe(recipe: Recipe, out: Path, *, overwrite: bool, as_json: bool, cac
     record = execute(recipe, out, overwrite=overwrite, cache=cache)
     if finished:
         stderr.print(f"{out}: this run is already finished; --overwrite repeats it")
+    return record
+
+
+def run_recipe(recipe: Recipe, out: Path, *, overwrite: bool, as_json: bool, cache: SplitCache | None = None) -> None:
+    """Execute a recipe, on data that ``cache`` may have, and print its outcome; exit code 3 if an answer is missing."""
+    record = execute_recipe(recipe, out, overwrite=overwrite, cache=cache)
     complete = report_record(record, out)
     if as_json:
         typer.echo(json.dumps(record.as_dict()["scores"], ensure_ascii=False))

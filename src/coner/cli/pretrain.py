@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coner.cli.options import InputFormat, Overwrite, reads
 from coner.core.counted import counted
 from coner.data.reading.reader import Reading
+
+if TYPE_CHECKING:
+    from coner.core.types import Sentence
 
 
 @reads
@@ -53,23 +56,17 @@ def pretrain(
     """
     from coner.core.errors import requires_extra
     from coner.core.progress import stderr
-    from coner.core.types import compact_text
-    from coner.data import read
+    from coner.data.extra import read_unlabelled
 
     with requires_extra("coner pretrain", "encoder"):
         from coner.families.encoder.pretrain.run import PretrainOptions
         from coner.families.encoder.pretrain.run import pretrain as run
     asked = PretrainOptions(encoder=encoder, epochs=epochs, batch=batch, rate=rate, share=share, seed=seed)
-    kept_out = {
-        compact_text(sentence) for file in leave_out or () for sentence in read(file, **reading, predicted=True)
-    }
-    sentences = []
-    for file in files:
-        corpus = read(file, format=from_format, **reading, predicted=True)
-        kept = [sentence for sentence in corpus if compact_text(sentence) not in kept_out]
-        left_out = f", {len(corpus) - len(kept):,} left out" if kept_out else ""
-        stderr.print(f"{file}: {counted(len(kept), 'sentence')}{left_out}{corpus.faults}")
-        sentences.extend(kept)
+    sentences: list[Sentence] = []
+    for corpus, left_out in read_unlabelled(files, leave_out or (), format=from_format, **reading):
+        without = f", {left_out:,} left out" if leave_out else ""
+        stderr.print(f"{corpus.path}: {counted(len(corpus), 'sentence')}{without}{corpus.faults}")
+        sentences.extend(corpus)
     report = run(asked, sentences, out, overwrite=overwrite)
     if as_json:
         typer.echo(json.dumps(report, indent=2))

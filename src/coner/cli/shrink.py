@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from coner.cli.options import Overwrite, TestFile, model_argument
-from coner.cli.outcome import print_before_after
+from coner.cli.outcome import execute_recipe, print_before_after
 
 
 def shrink(
@@ -52,19 +52,13 @@ def shrink(
       coner shrink runs/paper --layers 2 --train train.conll --text more.txt --dev dev.conll --out runs/tiny
     """
     from coner.core.errors import requires_extra
-    from coner.core.progress import stderr
-    from coner.records.record import RECORD
-    from coner.runs.execute import execute
 
     with requires_extra("coner shrink", "encoder"):
         from coner.families.encoder.shrink.compare import compare_with_teacher
         from coner.families.encoder.shrink.recipe import ShrinkOptions, ShrinkRecipe
     data = {name: path for name, path in {"train": train, "dev": dev, "test": test}.items() if path is not None}
     recipe = ShrinkRecipe(ShrinkOptions(teacher, layers, data, text or (), overrides or ()), out)
-    finished = (out / RECORD).exists() and not overwrite
-    execute(recipe, out, overwrite=overwrite)
-    if finished:
-        stderr.print(f"{out}: this run is already finished; --overwrite repeats it")
+    execute_recipe(recipe, out, overwrite=overwrite)
     report = compare_with_teacher(recipe, out)
     if as_json:
         typer.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))

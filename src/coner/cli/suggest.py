@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from coner.tagging.suggestion.suggest import Suggestion, SuggestionCounts
 
-STDIN = "-"
 SHOWN = 10  # suggestions in the table; --json has all
 
 
@@ -73,19 +71,15 @@ def suggest(
       zcat corpus.txt.gz | coner suggest runs/crf - -n 20
     """
     from coner.core.progress import stderr
-    from coner.data import detect, stream
     from coner.data.files import keep_apart, output_format
-    from coner.tagging.suggestion.file import suggest_from, write_tasks
+    from coner.tagging.suggestion.file import suggest_file, write_tasks
     from coner.tagging.suggestion.uncertainty import load_with_probabilities
 
     form = None if out is None else output_format(out, to)
     for file in (source, *(known or ())):
         keep_apart(file, *([] if out is None else [out]))
-    if from_format == "auto":
-        from_format = "text" if source == STDIN else detect(source)
-    reader = stream(source, format=from_format, **reading, predicted=True)
-    labelled = chain.from_iterable(stream(file, **reading, predicted=True) for file in known or ())
-    found = suggest_from(load_with_probabilities(model, kb), reader, number, known=labelled, seed=seed)
+    chosen_from: Any = {"known": known or (), "seed": seed, "format": from_format, **reading}
+    found = suggest_file(load_with_probabilities(model, kb), source, number, **chosen_from)
     if out is not None and form is not None:
         write_tasks(found.chosen, out, form)
     if as_json:

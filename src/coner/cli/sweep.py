@@ -44,19 +44,12 @@ def sweep(
 
       coner train runs/sweep/best.toml --set data.test=test.conll --out runs/best
     """
-    from coner.config.load import load_values
     from coner.core.errors import requires_extra
-    from coner.families.settings import parse_trainable
-    from coner.runs.sweep.space import load_space
 
-    base = load_values(config, overrides or ())
-    parse_trainable(base, source=config)
-    chosen = load_space(space)
     with requires_extra("coner sweep", "sweep"):
-        from coner.runs.sweep.study import Search, best_trial
-
-    study = Search(base, chosen, out, storage=storage).run(trials)
-    values = [_trial(trial) for trial in study.get_trials(deepcopy=False)]
+        from coner.runs.sweep.study import best_trial, plain_trial, sweep
+    study = sweep(config, space, out, trials=trials, storage=storage, overrides=overrides or ())
+    values = [plain_trial(trial) for trial in study.get_trials(deepcopy=False)]
     if as_json:
         best = best_trial(study)
         typer.echo(json.dumps({"best": best and best.number, "trials": values}, ensure_ascii=False, indent=2))
@@ -64,21 +57,6 @@ def sweep(
         _show(values, out)
     if best_trial(study) is None:
         raise typer.Exit(3)
-
-
-def _trial(trial: Any) -> dict[str, Any]:
-    from optuna.distributions import CategoricalDistribution
-
-    texts = [name for name, values in trial.distributions.items() if isinstance(values, CategoricalDistribution)]
-    settings = {name: json.loads(value) if name in texts else value for name, value in trial.params.items()}
-    return {
-        "number": trial.number,
-        "state": trial.state.name.lower(),
-        "dev_macro_f1": trial.value if trial.state.name == "COMPLETE" else None,
-        "settings": settings,
-        "by_epoch": {str(epoch): value for epoch, value in sorted(trial.intermediate_values.items())},
-        "failed": trial.user_attrs.get("failed"),
-    }
 
 
 def _show(trials: list[dict[str, Any]], folder: Path) -> None:

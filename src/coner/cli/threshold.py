@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from coner.cli.options import Cost, LedgerFile, ModelKnowledge, Tokens, model_argument, reads
 from coner.data.reading.reader import Reading
-
-if TYPE_CHECKING:
-    from coner.families.operating_point import OperatingPoint
-    from coner.runs.threshold import Study
 
 
 @reads
@@ -78,16 +74,17 @@ def threshold(
       coner threshold runs/crf --clear
     """
     from coner.core.errors import ConfigError
+    from coner.core.progress import stderr
     from coner.evaluation.thresholds import Goal
-    from coner.families.stored_point import check_own
     from coner.families.usage import Spending
-    from coner.runs.threshold import Study, ThresholdOptions
+    from coner.report.threshold import as_dict, show_point, show_study
+    from coner.runs.threshold import ThresholdOptions, choose_threshold
 
     parsed = None if goal is None else Goal.parse(goal)
     others = {"--for": goal, "--test": test, "--per-class": per_class}
+    if clear and (named := [name for name, value in {"--dev": dev, **others, "--show": show}.items() if value]):
+        raise ConfigError(f"--clear: got {', '.join(named)} too; expected one. Fix: leave out one of them")
     if clear:
-        if named := [name for name, value in {"--dev": dev, **others, "--show": show}.items() if value]:
-            raise ConfigError(f"--clear: got {', '.join(named)} too; expected one. Fix: leave out one of them")
         _clear(model, as_json=as_json)
         return
     if dev is None:
@@ -97,78 +94,34 @@ def threshold(
         return
     if per_class and parsed is None:
         raise ConfigError("--per-class: got no goal. Fix: add --for, such as --for macro_f1")
-    if not show:
-        check_own(model)
     options = ThresholdOptions(parsed, per_class, calibrate, folds, seed, minimum, reading, kb)
-    study = Study(model, dev, options, Spending(budget_tokens, budget_cost, ledger))
-    _choose(study, test, show=show, as_json=as_json)
-
-
-def _choose(study: Study, test: Path | None, *, show: bool, as_json: bool) -> None:
-    from coner.core.progress import stderr
-    from coner.evaluation.thresholds import Unreachable
-    from coner.families.stored_point import replace_operating_point
-    from coner.report.threshold import as_dict
-
-    point: OperatingPoint | None = None
-    failure: Unreachable | None = None
-    if not show or study.options.goal is not None:
-        try:
-            point = study.choose()
-        except Unreachable as error:
-            if not show:
-                raise
-            failure = error  # after the trade-off
-    if point is not None and test is not None:
-        point = study.with_test(point, test)
-    for line in study.warnings():
+    spending = Spending(budget_tokens, budget_cost, ledger)
+    chosen = choose_threshold(model, dev, options, test=test, store=not show, spending=spending)
+    for line in chosen.study.warnings():
         stderr.print(line)
-    if point is not None and not show:
-        replace_operating_point(study.model, point, study.stamp)
     if as_json:
-        curve = study.trade_off() if show else []
-        values = as_dict(point, stored=not show, calibrations=study.calibrations, curve=curve)
+        values = as_dict(chosen.point, stored=not show, study=chosen.study, trade_off=show)
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
     else:
-        _print_study(study, point, show=show)
-    if failure is not None:
-        raise failure
-    stderr.print(f"{study.model}: {'nothing was stored' if show else 'stored in model.json'}")
-
-
-def _print_study(study: Study, point: OperatingPoint | None, *, show: bool) -> None:
-    from coner.report.grid import print_whole
-    from coner.report.threshold import calibration_grid, trade_off_grid
-
-    title = f"{study.path}: calibration errors on {study.options.folds} folds that were held out"
-    print_whole(title, calibration_grid(study.calibrations, study.method).table())
-    if show:
-        print_whole(f"{study.path}, calibration {study.method}", trade_off_grid(study.trade_off()).table())
-    if point is not None:
-        _print(point)
-
-
-def _print(point: OperatingPoint) -> None:
-    from coner.report.grid import print_whole
-    from coner.report.threshold import measured_grid, summary, threshold_grid
-
-    if point.thresholds:
-        print_whole(threshold_grid(point).table())
-    print_whole("\n".join(summary(point)), measured_grid(point).table())
+        show_study(chosen.study, trade_off=show)
+        if chosen.point is not None:
+            show_point(chosen.point)
+    if chosen.unreachable is not None:
+        raise chosen.unreachable
+    stderr.print(f"{model}: {'nothing was stored' if show else 'stored in model.json'}")
 
 
 def _show_stored(model: Path, *, as_json: bool) -> None:
     from coner.families.manifest import read_manifest
-    from coner.report.threshold import as_dict
+    from coner.report.threshold import as_dict, show_point
 
     point = read_manifest(model).operating_point
     if as_json:
-        values = as_dict(point, stored=point is not None, calibrations={}, curve=[])
-        typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(as_dict(point, stored=point is not None), ensure_ascii=False, indent=2))
     elif point is None:
         typer.echo(f"{model}: neither calibrated nor with a threshold")
     else:
-        _print(point)
+        show_point(point)
 
 
 def _clear(model: Path, *, as_json: bool) -> None:
@@ -179,4 +132,4 @@ def _clear(model: Path, *, as_json: bool) -> None:
     removed = replace_operating_point(model, None)
     stderr.print(f"{model}: {'calibration and thresholds removed' if removed else 'nothing to remove'}")
     if as_json:
-        typer.echo(json.dumps(as_dict(None, stored=False, calibrations={}, curve=[]), indent=2))
+        typer.echo(json.dumps(as_dict(None, stored=False), indent=2))

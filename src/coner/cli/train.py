@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -23,10 +22,6 @@ from coner.cli.options import (
 )
 from coner.cli.outcome import run_recipe
 from coner.data.reading.reader import Reading
-
-if TYPE_CHECKING:
-    from coner.config.experiment import Experiment
-    from coner.data.splits import SplitCache
 
 
 @reads
@@ -125,13 +120,14 @@ def train(
 
       coner train my.toml --set train.epochs=12 --out runs/mine
     """
-    from coner.cli.source import as_changes
+    from coner.cli.source import as_changes, read_values
     from coner.cli.union import union_shortcuts
     from coner.core import processes
-    from coner.core.progress import stderr
+    from coner.core.progress import Log, stderr
     from coner.data.splits import SplitCache
     from coner.families.registry import family
     from coner.families.usage import Spending
+    from coner.runs.choice import settings_of
     from coner.runs.execute import assist
 
     source, data = union_shortcuts(sources, dev or (), test or (), union=union)
@@ -151,38 +147,10 @@ def train(
     changes = as_changes(shortcuts, reading)
     stderr.quiet = processes.rank() > 0  # the first process reports for all
     cache = SplitCache()
-    settings = _settings(source, out, overrides or (), changes, cache)
-    declared = family(settings.kind)
-    recipe = declared.recipe(settings, Spending(budget_tokens, budget_cost, ledger))
+    values = read_values(source, out.resolve().name, overrides or (), changes)
+    settings = settings_of(source, values, cache.train, log=Log())
+    recipe = family(settings.kind).recipe(settings, Spending(budget_tokens, budget_cost, ledger))
     if processes.rank():
         assist(recipe, out)
         return
     run_recipe(recipe, out, overwrite=overwrite, as_json=as_json, cache=cache)
-
-
-def _settings(
-    source: str, out: Path, overrides: Sequence[str], changes: Mapping[str, tuple[str, str]], cache: SplitCache
-) -> Experiment:
-    """The settings of a config or of data, changed by ``--set`` and by options, and checked."""
-    from coner.cli.source import read_values
-    from coner.config.load import find_config
-    from coner.core.progress import Log
-    from coner.families.settings import parse_experiment, parse_trainable
-    from coner.runs.choice import with_kind
-
-    values, is_data = read_values(source, out.resolve().name, overrides, changes), find_config(source) is None
-    if not is_data:
-        _require_processes(parse_experiment(values, source))  # before the data are read
-    values = with_kind(values, cache.train, source=source, log=Log())
-    settings = (parse_trainable if is_data else parse_experiment)(values, source)
-    _require_processes(settings)
-    return settings
-
-
-def _require_processes(settings: Experiment) -> None:
-    """``ConfigError`` if there are several processes, and the family cannot train one tagger with them."""
-    from coner.core import processes
-    from coner.families.registry import family
-
-    if not family(settings.kind).multiprocess:
-        processes.require_single_process(f"training a model of kind {settings.kind}")

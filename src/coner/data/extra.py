@@ -1,14 +1,16 @@
-"""Additional training files, those with other labels too."""
+"""Additional training files: with labels, also other ones, and without."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 from coner.config.experiment import ExtraFile
 from coner.core.errors import DataError
+from coner.core.types import compact_text
 from coner.data.corpus import Corpus, read
 from coner.data.files import digest
 from coner.data.label_map import builtin_maps, load_map
@@ -42,3 +44,18 @@ def check_maps(extras: Sequence[ExtraFile]) -> None:
             places = [f"{load_map(name).path}:1" for name in (first, extra.map)]
             got = f"data.extra: got two maps, {' and '.join(places)}"
             raise DataError(f"{got}; expected one map for a file", extra.file)
+
+
+def read_unlabelled(
+    files: Sequence[Path], leave_out: Sequence[Path] = (), *, format: str = "auto", **options: Unpack[Reading]
+) -> Iterator[tuple[Corpus, int]]:
+    """Yield the sentences of each file whose text is in no file of ``leave_out``, and how many were left out.
+
+    Texts are compared without case and white space. Labels are ignored, and may be faulty. ``format`` is that of
+    ``files``; ``options`` say how all files are read. ``DataError`` if one is faulty.
+    """
+    texts = {compact_text(sentence) for file in leave_out for sentence in read(file, **options, predicted=True)}
+    for file in files:
+        corpus = read(file, format=format, **options, predicted=True)
+        kept = tuple(sentence for sentence in corpus if compact_text(sentence) not in texts)
+        yield replace(corpus, sentences=kept), len(corpus) - len(kept)

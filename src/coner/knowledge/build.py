@@ -6,9 +6,8 @@ import json
 import shutil
 import sqlite3
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +22,8 @@ from coner.core.locks import lock_folder
 from coner.core.processes import thread_count
 from coner.core.progress import progress_bar
 from coner.core.types import Sentence
+from coner.data import stream
+from coner.data.files import digest
 from coner.knowledge.description import (
     DATABASE,
     DESCRIPTION,
@@ -59,17 +60,10 @@ class BuildSettings(Section):
     processes: Natural = Field(0, description="number of processes that parse a dump; 0: one per core")
 
 
-@dataclass(frozen=True)
-class TrainingFile:
-    """Labelled data that shows which names are mostly common words, to down-weight them."""
-
-    path: Path
-    sha256: str
-    read: Callable[[], Iterable[Sentence]]
-
-
-def build(files: Sequence[Path], out: Path, settings: BuildSettings, train: TrainingFile | None = None) -> Description:
+def build(files: Sequence[Path], out: Path, settings: BuildSettings, train: Path | None = None) -> Description:
     """Build a knowledge base from files, in the folder ``out``. If it is stopped, the same call resumes.
+
+    Names that occur mostly outside the mentions of the labelled file ``train`` are down-weighted.
 
     Raises:
         DataError: a file cannot be read, or a table or labelled data, also ``train``, is faulty.
@@ -91,7 +85,7 @@ def build(files: Sequence[Path], out: Path, settings: BuildSettings, train: Trai
     if settings.source.leave_out and train is None and not any(source.is_fallback for _, source in plan):
         raise ConfigError("--leave-out: got no labelled file whose sentences could be left out. Fix: leave it out")
     if train is not None:  # so that its faults are raised before hours of work
-        deque(train.read(), maxlen=0)
+        deque(_sentences(train, settings), maxlen=0)
     check_folder(out)
     if (out / DESCRIPTION).exists():
         raise OutputError(f"{out}: already contains a knowledge base. Fix: choose another folder")
@@ -124,7 +118,7 @@ def _describe(scratch: Path, settings: BuildSettings) -> Description:
     )
 
 
-def _fill(store: Store, plan: Plan, scratch: Path, settings: BuildSettings, train: TrainingFile | None) -> None:
+def _fill(store: Store, plan: Plan, scratch: Path, settings: BuildSettings, train: Path | None) -> None:
     """Read all sources, then index their names, and write what the description says of them into ``FACTS``."""
     read: dict[int, SourceDescription] = {}
     # Tables and labelled data first: they may be faulty, and a dump takes hours.
@@ -147,12 +141,19 @@ def _fill(store: Store, plan: Plan, scratch: Path, settings: BuildSettings, trai
         facts: dict[str, Any] = {"names": len(trie), "sources": described, **store.facts()}
         facts |= {"dropped": dict(dropped), "unmapped": unmapped}
         if train is not None:
-            shares = mention_shares(train.read(), trie, Normaliser(settings.normalisation), facts["longest"])
-            store.damp(shares, {text_number(sentence) for sentence in train.read()})
-            facts["damping"] = {"file": as_text(train.path.name), "sha256": train.sha256, "names": len(shares)}
+            normalise, longest = Normaliser(settings.normalisation), facts["longest"]
+            shares = mention_shares(_sentences(train, settings), trie, normalise, longest)
+            store.damp(shares, set(map(text_number, _sentences(train, settings))))
+            facts["damping"] = {"file": as_text(train.name), "sha256": digest(train), "names": len(shares)}
         with atomic_write(scratch / FACTS) as handle:
             json.dump(facts, handle)
         store.mark_indexed()
+
+
+def _sentences(train: Path, settings: BuildSettings) -> Iterator[Sentence]:
+    """The labelled sentences that show which names are common words, without those that are left out."""
+    left_out = set(settings.source.leave_out)
+    return (s for s in stream(train, **settings.source.reading, gold=True) if text_number(s) not in left_out)
 
 
 def make_trie(keys: Iterable[str]) -> Any:
@@ -183,7 +184,7 @@ def _writing(out: Path) -> Iterator[None]:
         raise write_error(out, error) from None
 
 
-def _check_resumed(path: Path, out: Path, files: Plan, settings: BuildSettings, train: TrainingFile | None) -> None:
+def _check_resumed(path: Path, out: Path, files: Plan, settings: BuildSettings, train: Path | None) -> None:
     """``ConfigError`` if an unfinished build read other files, or in another way."""
     excluded: dict[str, Any] = {"processes": True}
     if not settings.licences:  # as in a build of an earlier version
@@ -194,7 +195,7 @@ def _check_resumed(path: Path, out: Path, files: Plan, settings: BuildSettings, 
         excluded["source"] = {"leave_out"}
     lines = [settings.model_dump_json(exclude=excluded)]
     if train is not None:
-        lines.append(train.sha256)
+        lines.append(digest(train))
     for file, source in files:
         status = file.stat()
         lines.append(f"{source.name} {status.st_size} {status.st_mtime_ns} {as_text(file.resolve())}")

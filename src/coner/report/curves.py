@@ -10,6 +10,7 @@ from typing import Any
 from coner.core.errors import OutputError, requires_extra
 from coner.core.files import atomic_write, destination
 from coner.records.sections import Epoch
+from coner.report.run_paths import read_runs, report_left_out
 
 FORMATS = ("svg", "png", "pdf")
 # Okabe and Ito's colours, distinct for every kind of colour vision; markers differ too, for print without colour.
@@ -20,6 +21,20 @@ PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (  # axis; fi
     ("macro F1 on dev", (("dev_macro_f1", "", "-"),)),
     ("weight of the coarse loss", (("weight", "", "-"),)),
 )
+
+
+def draw_runs(places: Sequence[Path], path: Path) -> list[str]:
+    """Draw the histories of run folders or record files; errors as in ``write_figure``.
+
+    Those without epochs are left out, and reported on stderr; ``DataError`` if none is left. Returns the names of the
+    runs that are drawn.
+    """
+    records, _, left_out = read_runs(places)
+    histories = {run: record.history for run, record in records.items() if record.history}
+    left_out += [(run, f"it has no epochs (kind {each.kind})") for run, each in records.items() if not each.history]
+    report_left_out(left_out, len(places), "epochs; expected a trained encoder")
+    write_curves(histories, path)
+    return list(histories)
 
 
 def write_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:

@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from coner.core.errors import DataError
 from coner.core.html import colours
 from coner.core.untrusted import read_json
 from coner.data.taxonomy import Taxonomy, builtin_taxonomies, load_taxonomy
 from coner.knowledge.entry import KNOWN
 from coner.knowledge.knowledge import Knowledge
-from coner.records.record import Record
+from coner.records.record import Record, read_record
 from coner.report.ablation import AblationTable
-from coner.report.compare import Comparison
+from coner.report.compare import Comparison, choose_split, compare_runs
 from coner.report.predictions import Predictions, read_predictions
-from coner.report.run_paths import folder_of
+from coner.report.run_paths import folder_of, read_runs, report_left_out
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,48 @@ class Report:
         order = self.groups.values() if self.groups else sorted(support, key=lambda label: -support[label])
         chosen = colours(order)
         return [chosen[self.groups.get(label, label)] for label in self.labels]
+
+
+@dataclass(frozen=True)
+class ComparedRuns:
+    """Runs that were read from their folders, side by side."""
+
+    comparison: Comparison
+    records: Mapping[str, Record]
+    places: Mapping[str, Path]  # run folders or record files
+    left_out: Sequence[str] = ()  # runs that cannot be compared
+    ablation: AblationTable | None = None  # that they belong to
+
+    def report(self, knowledge: Knowledge | None = None) -> Report:
+        """What a page or a picture shows of them; see ``make_report``."""
+        return make_report(self.comparison, self.records, self.places, self.ablation, knowledge=knowledge)
+
+
+def compare_folders(places: Sequence[Path], *, split: str | None = None, baseline: str | None = None) -> ComparedRuns:
+    """Compare run folders or record files on one split; for the defaults see ``compare_runs``.
+
+    Runs without scores on the split are left out, and reported on stderr.
+
+    Raises:
+        DataError: no run is left, a record is damaged, or there is no such baseline.
+    """
+    records, found, left_out = read_runs(places)
+    split = split or choose_split(records)
+    left_out += [(run, f"it has no scores on {split}") for run, each in records.items() if split not in each.scores]
+    report_left_out(left_out, len(places), f"scores on {split}; train first")
+    records = {run: record for run, record in records.items() if split in record.scores}
+    comparison = compare_runs(records, split=split, baseline=baseline)
+    return ComparedRuns(comparison, records, found, [run for run, _ in left_out])
+
+
+def compare_ablation(table: AblationTable, folder: Path, *, baseline: str | None = None) -> ComparedRuns:
+    """Compare the finished runs of an ablation; ``DataError`` if there is none."""
+    places = {name: folder / name for row in table.rows for name in row.runs}
+    if not places:
+        raise DataError("no finished run in it; expected one for a page or a picture", folder)
+    records = {run: read_record(place) for run, place in places.items()}
+    comparison = compare_runs(records, split=table.split, baseline=baseline)
+    return ComparedRuns(comparison, records, places, ablation=table)
 
 
 def make_report(

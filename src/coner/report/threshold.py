@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coner.evaluation.calibration import Calibration
 from coner.families.operating_point import Measurement, OperatingPoint
 from coner.report.card_tables import plain_text
-from coner.report.grid import DASH, Grid, bold
+from coner.report.grid import DASH, Grid, bold, print_whole
+
+if TYPE_CHECKING:
+    from coner.runs.threshold import Study
 
 SCORES = {"precision": "precision", "recall": "recall", "micro F1": "micro_f1", "macro F1": "macro_f1"}
+
+
+def show_study(study: Study, *, trade_off: bool) -> None:
+    """Print how well each method calibrates, and the scores at evenly spaced thresholds."""
+    title = f"{study.path}: calibration errors on {study.options.folds} folds that were held out"
+    print_whole(title, calibration_grid(study.calibrations, study.method).table())
+    if trade_off:
+        print_whole(f"{study.path}, calibration {study.method}", trade_off_grid(study.trade_off()).table())
+
+
+def show_point(point: OperatingPoint) -> None:
+    """Print thresholds, and what they give on each file."""
+    if point.thresholds:
+        print_whole(threshold_grid(point).table())
+    print_whole("\n".join(summary(point)), measured_grid(point).table())
 
 
 def calibration_grid(calibrations: Mapping[str, Calibration], chosen: str) -> Grid:
@@ -111,9 +129,13 @@ def _interval(found: Measurement, quantity: str) -> str:
 
 
 def as_dict(
-    point: OperatingPoint | None, *, stored: bool, calibrations: Mapping[str, Calibration], curve: Sequence[Any]
+    point: OperatingPoint | None, *, stored: bool, study: Study | None = None, trade_off: bool = False
 ) -> dict[str, Any]:
-    """Plain values for JSON."""
-    compared = {name: {"ece": found.error, "brier": found.brier} for name, found in calibrations.items()}
-    chosen = None if point is None else point.model_dump(mode="json")
-    return {"operating_point": chosen, "stored": stored, "calibrations": compared, "trade_off": list(curve)}
+    """Plain values for JSON, with the methods that a study compared, and the scores at evenly spaced thresholds."""
+    compared = {} if study is None else study.calibrations
+    return {
+        "operating_point": None if point is None else point.model_dump(mode="json"),
+        "stored": stored,
+        "calibrations": {name: {"ece": found.error, "brier": found.brier} for name, found in compared.items()},
+        "trade_off": study.trade_off() if study is not None and trade_off else [],
+    }

@@ -9,12 +9,13 @@ from typing import Any
 
 from coner.config.experiment import DataSettings, Experiment
 from coner.config.load import builtin_configs, find_config, load_values, override
+from coner.core import processes
 from coner.core.counted import counted
 from coner.core.errors import ConfigError, DataError
 from coner.core.progress import Log
 from coner.core.types import Sentence
 from coner.families.registry import family, kinds
-from coner.families.settings import parse_data, parse_trainable
+from coner.families.settings import parse_data, parse_experiment, parse_trainable
 
 
 def read_source(source: str | Path, name: str) -> dict[str, Any]:
@@ -61,6 +62,34 @@ def settings_for(
 ) -> Experiment:
     """Check what ``with_kind`` returns; ``ConfigError`` also for a family without training."""
     return parse_trainable(with_kind(values, read, source=source, log=log), source)
+
+
+def settings_of(
+    source: str, values: Mapping[str, Any], read: Callable[[DataSettings], Sequence[Sentence]], *, log: Log
+) -> Experiment:
+    """Check the settings of a config of any configurable family, or of data, which a family is chosen for.
+
+    Args:
+        source: the config, or the data.
+        values: their settings, see ``read_source``, with changes.
+        read: reads the training split.
+        log: of the choice.
+
+    Raises:
+        ConfigError: a setting is wrong, or there are several processes and the family cannot train with them.
+        DataError: the data cannot be read.
+    """
+    parse = parse_experiment if find_config(source) is not None else parse_trainable
+    if parse is parse_experiment:
+        _check_processes(parse(dict(values), source))  # before the data are read
+    settings = parse(with_kind(values, read, source=source, log=log), source)
+    _check_processes(settings)
+    return settings
+
+
+def _check_processes(settings: Experiment) -> None:
+    if not family(settings.kind).multiprocess:
+        processes.require_single_process(f"training a model of kind {settings.kind}")
 
 
 def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[str]:

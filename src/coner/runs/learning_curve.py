@@ -82,6 +82,23 @@ def runs_of(
     return runs
 
 
+def run_curve(
+    values: Mapping[str, Any], fractions: Sequence[Fraction], folder: Path, *, seeds: int = 3, source: str = "settings"
+) -> tuple[dict[Fraction, list[Record]], Outcome]:
+    """Train on samples of the training split, each with several seeds; for arguments and errors see ``runs_of``.
+
+    Finished runs of the folder are not repeated.
+
+    Returns:
+        The records of the finished runs of each fraction, ascending; and the runs that have failed, or that another
+        process is working on.
+    """
+    cache = SplitCache()
+    runs = runs_of(values, fractions, seeds=seeds, source=source, cache=cache)
+    outcome = run_all(runs, folder, cache)
+    return finished(runs, folder), outcome
+
+
 def run_all(runs: Sequence[CurveRun], folder: Path, cache: SplitCache) -> Outcome:
     """Train the runs that are not finished; as ``check_all`` and ``execute_all``."""
     check_all(runs, folder, cache)

@@ -151,15 +151,6 @@ def evaluate(gold: Path, predicted: Path | None, options: ScoringOptions) -> Eva
     return Evaluation(replace(predictions, notes=notes), taxonomy, train, knowledge)
 
 
-def warn_of_one_file(gold: Path, predicted: Path | None, options: ScoringOptions) -> str | None:
-    """A warning if predictions and gold are the same column of the same file."""
-    one = predicted is not None and predicted.is_file() and gold.is_file() and predicted.samefile(gold)
-    if not one or _reading(options, "gold", gold) != _reading(options, "predicted", gold):
-        return None
-    fix = "Fix: name two files, or two columns with --columns word=1,gold=2,predicted=3"
-    return f"Warning: {gold}: GOLD and PREDICTED are the same file, which is scored against itself. {fix}"
-
-
 def _with_predictions(gold: Path, options: ScoringOptions) -> Path:
     """The gold file, if the options name its column of predictions."""
     if "predicted" not in parse_columns(options.reading.get("columns")):
@@ -242,5 +233,10 @@ def _of_file(path: Path, gold: Corpus, labels: tuple[str, ...] | None, options: 
     predicted = in_case_of(replace(predicted, sentences=predicted.sentences[: options.limit]), gold)
     check_same_words(gold, predicted)
     notes = [f"{corpus.path}: {note}" for corpus in (gold, predicted) for note in corpus.notes]
+    same = path.is_file() and path.samefile(gold.path)
+    if same and _reading(options, "gold", path) == _reading(options, "predicted", path):
+        fix = "Fix: name two files, or two columns with --columns word=1,gold=2,predicted=3"
+        got = "GOLD and PREDICTED are the same file, which is scored against itself"
+        notes.insert(0, f"Warning: {gold.path}: {got}. {fix}")
     rows = [sentence.entities or () for sentence in predicted]
     return GoldPredictions(gold, rows, predicted.repaired, predicted.skipped, notes=notes)

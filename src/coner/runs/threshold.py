@@ -18,31 +18,28 @@ from coner.data.files import digest
 from coner.data.reading.reader import Reading
 from coner.data.stratify import duplicate_key
 from coner.evaluation.calibration import Calibration, reliability
-from coner.evaluation.metrics import macro_f1, micro_f1, precision, recall
 from coner.evaluation.operating import HeldOut, assign_folds, choose_thresholds, hold_out
 from coner.evaluation.recalibration import (
     METHODS,
-    Bools,
     Fitted,
-    Floats,
     Method,
     calibrated,
     choose_method,
     compare_methods,
     fit,
 )
-from coner.evaluation.significance import intervals
 from coner.evaluation.thresholds import MIN_COUNT, Candidates, Goal, Thresholds, Unreachable
 from coner.families import load
 from coner.families.manifest import MANIFEST, read_manifest
-from coner.families.operating_point import Measurement, OperatingPoint, PointChoice
+from coner.families.operating_point import OperatingPoint, PointChoice
 from coner.families.registry import family
+from coner.families.stored_point import check_own, replace_operating_point
 from coner.families.tagger import Tagger
 from coner.families.usage import Spending
 from coner.records.record import RECORD, read_record
+from coner.runs.measurement import QUANTITIES, measure
 from coner.tagging.stream import tag_all
 
-QUANTITIES = {"precision": precision, "recall": recall, "micro_f1": micro_f1, "macro_f1": macro_f1}
 STEPS = 20  # thresholds of the trade-off, from 0
 INCOMPLETE = 3  # exit code
 
@@ -59,6 +56,57 @@ class ThresholdOptions:
     minimum: int = MIN_COUNT  # see ``evaluation.thresholds``
     reading: Reading = field(default_factory=Reading)
     kb: str | Path | None = None  # knowledge base of the model, if it uses one
+
+
+@dataclass(frozen=True)
+class ThresholdChoice:
+    """What was chosen on a dev file."""
+
+    study: Study
+    point: OperatingPoint | None  # ``None``: nothing was asked for, or it cannot be reached
+    unreachable: Unreachable | None = None  # names the best values that can be reached
+
+
+def choose_threshold(
+    model: Path,
+    dev: Path,
+    options: ThresholdOptions,
+    *,
+    test: Path | None = None,
+    store: bool = True,
+    spending: Spending | None = None,
+) -> ThresholdChoice:
+    """Calibrate the confidences of a model and choose its thresholds on a labelled file; both are stored with it.
+
+    Args:
+        model: folder of the model.
+        dev: labelled file that the model was not trained on.
+        options: what to choose, and how.
+        test: labelled file to measure the choice on, once.
+        store: without it nothing is written, and what cannot be reached is returned instead of raised.
+        spending: limits for a language model.
+
+    Raises:
+        OutputError: the model is a download or in an installed package, or was changed meanwhile.
+        Unreachable: no threshold reaches the goal.
+        ConfigError, DataError, ModelError, Unfinished: see ``Study``.
+    """
+    if store:
+        check_own(model)
+    study = Study(model, dev, options, spending)
+    if not store and options.goal is None:
+        return ThresholdChoice(study, None)
+    try:
+        point = study.choose()
+    except Unreachable as error:
+        if store:
+            raise
+        return ThresholdChoice(study, None, error)
+    if test is not None:
+        point = study.with_test(point, test)
+    if store:
+        replace_operating_point(model, point, study.stamp)
+    return ThresholdChoice(study, point)
 
 
 class Study:
@@ -85,8 +133,9 @@ class Study:
         if not len(self.raw.scores):
             raise DataError("the model predicts nothing here; expected a file with mentions that it finds", dev)
         self.folds = assign_folds([duplicate_key(sentence) for sentence in self.corpus], options.folds, options.seed)
-        self.held_out_scores = compare_methods(self.raw.scores, self.raw.correct, self._folds_of(self.raw), METHODS)
-        self.calibrator = self._calibrate(self.raw, self._folds_of(self.raw))
+        folds = self.folds[self.raw.predicted[0]]
+        self.held_out_scores = compare_methods(self.raw.scores, self.raw.correct, folds, METHODS)
+        self.calibrator = self._calibrate(self.raw, folds)
         self.candidates = replace(self.raw, scores=calibrated(self.calibrator, self.raw.scores))
 
     @property
@@ -153,9 +202,6 @@ class Study:
         options = self.options
         return choose_thresholds(candidates, options.goal, per_class=options.per_class, minimum=options.minimum)
 
-    def _folds_of(self, candidates: Candidates) -> Any:
-        return self.folds[candidates.predicted[0]]
-
     def _calibrate(self, candidates: Candidates, folds: Any) -> Fitted:
         method = self.options.calibrate
         if method == "auto" and len(candidates.scores) < self.options.minimum:
@@ -185,21 +231,6 @@ class Study:
         return OperatingPoint(
             calibration=self.calibrator, threshold=thresholds.all, thresholds=thresholds.by_label, chosen=chosen
         )
-
-
-def measure(candidates: Candidates, scores: Floats, kept: Bools) -> Measurement:
-    """Scores of the predictions that are kept, and how well calibrated all of them are with these confidences."""
-    errors = reliability(scores, candidates.correct)
-    values = intervals(candidates.counts(kept), QUANTITIES)
-    return Measurement(
-        sentences=candidates.sentences,
-        mentions=candidates.gold.shape[1],
-        predictions=len(scores),
-        kept=int(kept.sum()),
-        **{name: (found.value, found.low, found.high) for name, found in values.items()},
-        ece=errors.error,
-        brier=errors.brier,
-    )
 
 
 def _labelled(path: Path, reading: Reading) -> Corpus:

@@ -4,21 +4,76 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Unpack
 
 from coner.core.errors import DataError
 from coner.core.files import atomic_write
 from coner.core.progress import progress_bar
 from coner.core.types import Sentence
-from coner.data import Corpus, Reader, write_conll
+from coner.data import Corpus, Reader, detect, read, stream, write_conll
 from coner.data.formats.conll import UNFIT_ID
-from coner.data.label_map import Projection
-from coner.data.reading.reader import HEADER
+from coner.data.label_map import Projection, load_map
+from coner.data.reading.reader import HEADER, Reading
 from coner.families.best_tagging import best_allowed
 from coner.families.tagger import Prediction, Tagger
 from coner.tagging.file import labelled
 from coner.tagging.stream import Tally, tag_corpus
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """What was labelled."""
+
+    counts: Counter[str]  # sentences ``written``, their ``entities``, and ``unreadable`` answers
+    tally: Tally | None = None  # of all sentences; ``None`` with a label map
+    map: Path | None = None  # the label map that allowed the labels
+
+
+def distil_file(
+    tagger: Tagger,
+    source: str,
+    out: Path,
+    *,
+    name: str,
+    label_map: str | None = None,
+    limit: int | None = None,
+    format: str = "auto",
+    **options: Unpack[Reading],
+) -> Distilled:
+    """Label the sentences of a file with a model and write them as CoNLL, to train another model on them.
+
+    Labels of the file are ignored; with a label map, a built-in one or a file, each sentence gets the most probable
+    labels that its own ones allow.
+
+    Args:
+        tagger: the teacher.
+        source: file or folder; ``-``: standard input, whose format must be named.
+        out: the file to write.
+        name: of the teacher, with which each sentence is marked.
+        label_map: name or file.
+        limit: number of sentences to label; ``None``: all.
+        format: of the source; ``auto``: recognised.
+        **options: how it is read.
+
+    Raises:
+        ConfigError: with a label map, the tagger has no chain of tags; else its endpoint is not permitted.
+        DataError: the source is faulty, the map does not fit it, or no sentence could be labelled.
+        OutputError: the file cannot be written.
+    """
+    read_as = detect(source) if format == "auto" else format
+    if label_map is None:
+        tagger.check_endpoint()
+        tally, counts = distil(
+            tagger, name, stream(source, format=read_as, **options, predicted=True), out, limit=limit
+        )
+        return Distilled(counts, tally)
+    corpus = read(source, format=read_as, **options, gold=True)
+    corpus = replace(corpus, sentences=corpus.sentences[:limit])
+    projection = load_map(label_map).onto(tagger.taxonomy)
+    return Distilled(distil_allowed(tagger, name, corpus, projection, out), map=projection.map.path)
 
 
 def distil(tagger: Tagger, name: str, reader: Reader, out: Path, *, limit: int | None) -> tuple[Tally, Counter[str]]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from coner.core.errors import ConfigError, ModelError
 from coner.core.types import Entity, Sentence
-from coner.data.corpus import Corpus
+from coner.data import Corpus, write_conll
 from coner.data.split import Split
 from coner.families import load
 from coner.families.encoder.backbone.batch import collate
@@ -27,7 +27,7 @@ from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.knowledge import TrainingKnowledge
 from coner.families.settings import parse_experiment
-from coner.knowledge.build import BuildSettings, TrainingFile, build
+from coner.knowledge.build import BuildSettings, build
 from coner.knowledge.embedded import open_embedded
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.settings import KnowledgeSettings
@@ -371,8 +371,9 @@ def test_values_of_another_kind_in_an_untrusted_database_are_refused(
 
 def test_names_down_weighted_by_dev_are_an_oracle(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(NAMES)
-    train = TrainingFile(tmp_path / "dev.conll", "a" * 64, lambda: SENTENCES)
-    build([tmp_path / "t.csv"], tmp_path / "kb", BuildSettings(), train)
+    with (tmp_path / "dev.conll").open("w", encoding="utf-8") as handle:
+        write_conll(SENTENCES, handle)
+    build([tmp_path / "t.csv"], tmp_path / "kb", BuildSettings(), tmp_path / "dev.conll")
     part, other = (
         Split(Corpus(sentences, Path("other name")), "b" * 64) for sentences in (SENTENCES[1:2], [Sentence(("other",))])
     )

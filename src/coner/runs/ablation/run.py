@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coner.config.load import override
+from coner.config.load import load_values, override
 from coner.core.errors import ConfigError
 from coner.core.locks import lock_folder
 from coner.core.progress import Log, SilentLog
 from coner.data.splits import SplitCache
 from coner.families.settings import parse_trainable
 from coner.records.ablation import write_plan
-from coner.runs.ablation.plan import FULL, Plan, check_settings
+from coner.runs.ablation.plan import FULL, Plan, check_settings, load_plan
 from coner.runs.choice import settings_for
 from coner.runs.several import Outcome, Run, check_all, execute_all
 
@@ -25,6 +25,38 @@ class AblationRun(Run):
 
     about: str  # this and the next as in the plan
     against: str | None
+
+
+def ablate(
+    config: str,
+    out: Path,
+    *,
+    plan: str = "paper",
+    rows: Sequence[str] = (),
+    seeds: int = 3,
+    encoders: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+) -> Outcome:
+    """Train the variants of a config that a plan names, with several seeds; ``report.ablation`` has their table.
+
+    Finished runs of the folder are not repeated; a run that fails is left out, and tried again by the next call.
+
+    Args:
+        config: file, or name of a built-in one: the row ``full``.
+        out: folder of the ablation; each run gets a folder in it.
+        plan: name of a packaged plan, or a TOML file.
+        rows: only these, and those that they are compared with; empty: all.
+        seeds: number of runs of each row, with seeds counted up from that of the config.
+        encoders: run each row with each of these; empty: with its own.
+        overrides: changes of the config, as ``train.epochs=4``.
+
+    Raises:
+        ConfigError: the config or the plan is faulty, or the folder has finished runs of other settings or data.
+        DataError: the data cannot be read.
+    """
+    cache, chosen = SplitCache(), load_plan(plan).choose(rows)
+    base = load_values(config, overrides)
+    return run_all(runs_of(chosen, base, config, cache=cache, seeds=seeds, encoders=encoders), out, cache)
 
 
 def runs_of(

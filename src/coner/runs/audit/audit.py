@@ -15,14 +15,17 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.files import atomic_write
 from coner.core.progress import Log
 from coner.core.types import Entity
-from coner.data import Corpus
+from coner.data import Corpus, read
 from coner.data.formats.labelstudio import to_task
+from coner.data.splits import read_options
 from coner.families.registry import family, kinds
-from coner.families.settings import parse_trainable
+from coner.families.settings import parse_data, parse_trainable
 from coner.runs.audit.candidates import KINDS, AuditCandidate, find_candidates
 from coner.runs.audit.evidence import Evidence
 from coner.runs.audit.folds import collect, make_plan, unlearned
 from coner.runs.train import OF_FILES
+
+SOURCE = "coner audit"  # in messages
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,36 @@ def audit_settings(corpus: Corpus, values: Mapping[str, Any], name: str) -> Expe
     if name not in having:
         raise ConfigError(f"--family: got {name!r}; expected {' or '.join(having)}, which have probabilities of spans")
     quick = family(name).quick(values, corpus)
-    settings = parse_trainable(override({**quick, "kind": name, "name": "audit"}, values), "coner audit")
+    settings = parse_trainable(override({**quick, "kind": name, "name": "audit"}, values), SOURCE)
     for key in OF_FILES:
         if getattr(settings.data, key):
             raise ConfigError(f"data.{key}: got a value; expected none, since each fold trains on the other folds only")
     return settings
+
+
+def audit_file(
+    data: Path, values: Mapping[str, Any], *, kind: str = "crf", folds: int = 5, work: Path, log: Log
+) -> Audit:
+    """``audit`` a labelled file.
+
+    Args:
+        data: file or folder.
+        values: settings as in a config, which change those of the trainings and say how the file is read.
+        kind: family of the taggers; one that has probabilities of spans.
+        folds: number of trainings.
+        work: folder that keeps the folds.
+        log: of the progress.
+
+    Raises:
+        ConfigError: a setting is wrong, or has no meaning here.
+        DataError, OutputError: as ``audit``; or the file is faulty.
+    """
+    corpus = read(data, **read_options(parse_data(values, SOURCE)), gold=True)
+    settings = audit_settings(corpus, values, kind)
+    log(f"family {settings.kind}, trained {folds} times; others: --family")
+    for note in corpus.notes:
+        log(f"{data}: {note}")
+    return audit(corpus, settings, folds=folds, work=work, log=log)
 
 
 def audit(corpus: Corpus, settings: Experiment, *, folds: int, work: Path, log: Log) -> Audit:

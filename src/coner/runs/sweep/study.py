@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from typing import Any
 import optuna
 import tomli_w
 from optuna import Study, Trial
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from coner.config.load import override_paths
+from coner.config.load import load_values, override_paths
 from coner.core.errors import ConerError, ConfigError
 from coner.core.files import atomic_write, make_folder
 from coner.core.locks import lock_folder, try_lock_folder
@@ -32,7 +33,7 @@ from coner.families.registry import family
 from coner.families.settings import parse_trainable
 from coner.runs.choice import settings_for
 from coner.runs.execute import CHECKPOINT, execute
-from coner.runs.sweep.space import Space
+from coner.runs.sweep.space import Space, load_space
 
 BEST = "best.toml"
 STUDY = "study.db"
@@ -43,6 +44,30 @@ STARTUP = 8  # random trials, before the sampler has a model and the pruner a me
 
 class Pruned(Exception):
     """The trial is worse than the median of the others after the same epoch."""
+
+
+def sweep(
+    config: str, space: Path, out: Path, *, trials: int = 30, storage: str = "", overrides: Sequence[str] = ()
+) -> Study:
+    """Search for the settings with the best macro F1 on ``data.dev``; the test split is never used.
+
+    A study that was interrupted is resumed. The best settings are written into ``best.toml`` in the folder.
+
+    Args:
+        config: file, or name of a built-in one; settings outside the space keep its values.
+        space: TOML file with a table for each setting that varies.
+        out: folder of the search; each trial gets a folder in it.
+        trials: number of trials, earlier ones included.
+        storage: URL of the database of the study; by default a file in the folder.
+        overrides: changes of the config, as ``train.epochs=4``.
+
+    Raises:
+        ConfigError: the config or the space is faulty, or the folder has a search with others.
+        DataError: the data cannot be read.
+    """
+    base = load_values(config, overrides)
+    parse_trainable(base, source=config)
+    return Search(base, load_space(space), out, storage=storage).run(trials)
 
 
 class Search:
@@ -186,3 +211,16 @@ def best_trial(study: Study) -> FrozenTrial | None:
     """The finished trial with the highest score; ``None`` if none is finished."""
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return max(finished, key=lambda trial: trial.value or 0.0, default=None)
+
+
+def plain_trial(trial: FrozenTrial) -> dict[str, Any]:
+    """A trial as plain values, for JSON: its settings, and the macro F1 on dev, also by epoch."""
+    texts = [name for name, values in trial.distributions.items() if isinstance(values, CategoricalDistribution)]
+    return {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "dev_macro_f1": trial.value if trial.state == TrialState.COMPLETE else None,
+        "settings": {name: json.loads(value) if name in texts else value for name, value in trial.params.items()},
+        "by_epoch": {str(epoch): value for epoch, value in sorted(trial.intermediate_values.items())},
+        "failed": trial.user_attrs.get("failed"),
+    }

@@ -2,25 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import Unpack
 
 from coner.core.errors import DataError
 from coner.core.progress import progress_bar
 from coner.core.types import Sentence
-from coner.data import Reader
+from coner.data import Reader, detect, stream
 from coner.data.formats import WriteOptions, formats
+from coner.data.reading.reader import Reading
 from coner.families.tagger import Tagger
 from coner.tagging.distil import marked
+from coner.tagging.file import STDIO
 from coner.tagging.suggestion.suggest import Suggestion, Suggestions, suggest
 
 PROGRESS_INTERVAL = 100  # sentences after which the progress bar moves
 
 
-def suggest_from(
-    tagger: Tagger, reader: Reader, number: int, *, known: Iterable[Sentence] = (), seed: int = 42
+def suggest_file(
+    tagger: Tagger,
+    source: str,
+    number: int,
+    *,
+    known: Sequence[str] = (),
+    seed: int = 42,
+    format: str = "auto",
+    **options: Unpack[Reading],
 ) -> Suggestions:
-    """``suggest`` with a progress bar; ``DataError`` if there is nothing to suggest."""
+    """The sentences of a file or folder that are most worth labelling; see ``suggest``. Its labels are ignored.
+
+    Args:
+        tagger: with probabilities, see ``load_with_probabilities``.
+        source: file or folder; ``-``: standard input.
+        number: how many to suggest at most.
+        known: labelled files, whose sentences are left out.
+        seed: decides between equally uncertain sentences.
+        format: of the source; ``auto``: recognised, and text for standard input.
+        **options: how all files are read.
+
+    Raises:
+        DataError: a file is faulty, or there is nothing to suggest.
+    """
+    if format == "auto":
+        format = "text" if source == STDIO else detect(source)
+    reader = stream(source, format=format, **options, predicted=True)
+    labelled = chain.from_iterable(stream(file, **options, predicted=True) for file in known)
+    return _suggest(tagger, reader, number, labelled, seed)
+
+
+def _suggest(tagger: Tagger, reader: Reader, number: int, known: Iterable[Sentence], seed: int) -> Suggestions:
     path = Path(reader.path)
     with progress_bar("reading", path.stat().st_size if path.is_file() else None, percent=True) as bar:
 
