@@ -94,7 +94,6 @@ def tag(
     from coner.core.errors import ConfigError, OutputError
     from coner.core.progress import stderr
     from coner.families.usage import Spending
-    from coner.records.machine import versions
     from coner.tagging.file import tag_file
     from coner.tagging.files import local_engine, tag_files
     from coner.tagging.job import TaggingJob
@@ -103,9 +102,8 @@ def tag(
     spending = Spending(budget_tokens, budget_cost, ledger, tuple(allow_endpoint or ()))
     if workers and engine != "ray":
         raise OutputError("--workers: only for --engine ray. Fix: leave it out, or add --engine ray")
-    version = versions().get("coner", "")
     loading = options.load_options(rules, kb, link, type_map)
-    job = TaggingJob(str(model.resolve()), from_format, write, reading, version, loading)
+    job = TaggingJob(str(model.resolve()), from_format, write, reading, options=loading)
     if engine == "local" and len(sources) == 1 and not out.endswith("/"):
         done = tag_file(job, sources[0], out, to=to, limit=limit, spending=spending)
         stderr.print(_file_summary(done))

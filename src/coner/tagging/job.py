@@ -13,6 +13,7 @@ from coner.families import load
 from coner.families.manifest import MANIFEST
 from coner.families.options import LoadOptions, stamps
 from coner.families.tagger import Tagger
+from coner.records.machine import versions
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,10 @@ class TaggingJob:
     """A model and options: plain values, sent as JSON."""
 
     model: str  # its folder, absolute
-    format: str  # of the input; ``auto`` detects that of each file, see ``data.detect``
-    write: Scheme  # scheme of the tags to write
-    reading: Reading
-    version: str  # of coner
+    format: str = "auto"  # of the input; ``auto`` detects that of each file, see ``data.detect``
+    write: Scheme = "iob2"  # scheme of the tags to write
+    reading: Reading = field(default_factory=Reading)
+    version: str = field(default_factory=lambda: versions().get("coner", ""))  # of coner
     options: LoadOptions = field(default_factory=LoadOptions)  # rules and links; absolute paths
 
     def load(self) -> Tagger:
