@@ -43,7 +43,7 @@ def test_the_family_is_chosen_printed_and_recorded(
     assert (done.code, done.err) == (0, f"family crf, because {reason}; others: encoder, span\n")
     assert (recipe.settings.kind, recipe.settings.seed, recipe.settings.name) == ("crf", 7, "first")
     assert recipe.read(cache).splits["train"] is cache.read(recipe.settings.data)[0]["train"]  # read once
-    assert len(cache.splits) == 1
+    assert len(cache.inputs) == 1
 
 
 def test_a_folder_of_another_format_is_trained(coner: Coner, world: World, out: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from coner.core.errors import ConfigError, DataError
 from coner.data import write_conll
-from coner.data.splits import SplitCache
+from coner.data.splits import Inputs, SplitCache
 from coner.families.crf import CrfFamily
 from coner.families.family import Built, Place
-from coner.families.recipe import Inputs, Recipe, Training
+from coner.families.recipe import Recipe, Training
 from coner.families.settings import parse_trainable
 from coner.records.record import read_record
 from coner.runs import execute as running

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import NamedTuple, cast
 
 from coner.config.experiment import DataSettings
 from coner.core.errors import ConfigError, DataError
@@ -19,29 +19,47 @@ from coner.data.stratify import split_corpus
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy
 
 
+class Inputs(NamedTuple):
+    """What a run reads."""
+
+    splits: dict[str, Split]  # by name: ``train``, ``dev``, ``test``, and their noisy copies
+    taxonomy: Taxonomy
+
+    @property
+    def train(self) -> Split | None:
+        """The training split, if there is one."""
+        return self.splits.get("train")
+
+    @property
+    def notes(self) -> list[str]:
+        """How the files were read, where that is not obvious, and what to know about their labels; a line each."""
+        corpora = [split.corpus for split in self.splits.values()]
+        return list(dict.fromkeys(f"{corpus.path}: {note}" for corpus in corpora for note in corpus.notes))
+
+
 @dataclass
 class SplitCache:
     """Splits and tokenized words that the runs of one process share."""
 
-    splits: dict[str, tuple[dict[str, Split], Taxonomy]] = field(default_factory=dict)  # by the settings of the data
+    inputs: dict[str, Inputs] = field(default_factory=dict)  # by the settings of the data
     # Of words, by the name of the tokenizer and whether it lower-cases (see ``PieceMaker``).
     pieces: dict[tuple[str, bool], dict[str, list[int]]] = field(default_factory=dict)
     runs: int = 0  # that have trained
 
-    def read(self, settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
+    def read(self, settings: DataSettings) -> Inputs:
         """``read_splits``, once for equal settings."""
         for path in (settings.train, settings.dev, settings.test):
             if path is not None and str(path) != str(path).encode("utf-8", "replace").decode():
                 raise DataError("got a name that is not UTF-8, which a record cannot hold. Fix: rename the file", path)
         key = settings.model_dump_json()
-        if key not in self.splits:
+        if key not in self.inputs:
             sampled = settings.take and settings.take_seed is not None  # samples share the sentences that are read
-            self.splits[key] = _sampled(self.read(_whole(settings)), settings) if sampled else read_splits(settings)
-        return self.splits[key]
+            self.inputs[key] = _sampled(self.read(_whole(settings)), settings) if sampled else read_splits(settings)
+        return self.inputs[key]
 
     def train(self, settings: DataSettings) -> Sequence[Sentence]:
         """The sentences of the training split."""
-        return self.read(settings)[0]["train"].sentences
+        return self.read(settings).splits["train"].sentences
 
 
 def read_options(settings: DataSettings) -> Reading:
@@ -49,7 +67,7 @@ def read_options(settings: DataSettings) -> Reading:
     return cast(Reading, {name: getattr(settings, name) for name in Reading.__annotations__})
 
 
-def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
+def read_splits(settings: DataSettings) -> Inputs:
     """Read the splits of an experiment, and choose its taxonomy, which has every label of the training split.
 
     Raises:
@@ -59,7 +77,7 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
     if settings.union:
         from coner.data.union import read_union_splits
 
-        return read_union_splits(settings)
+        return Inputs(*read_union_splits(settings))
     if settings.take and settings.take_seed is not None:
         return _sampled(read_splits(_whole(settings)), settings)
     train, taxonomy = read_train(settings)
@@ -73,7 +91,7 @@ def read_splits(settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
     evaluated = evaluated_in(splits)
     splits["train"] = replace(splits["train"], extras=tuple(leave_out(extra, evaluated) for extra in further))
     splits = with_warnings(splits, possible_labels(splits["train"].sentences))
-    return with_noisy_copies(splits, settings.noise), taxonomy
+    return Inputs(with_noisy_copies(splits, settings.noise), taxonomy)
 
 
 def read_train(settings: DataSettings) -> tuple[Corpus, Taxonomy]:
@@ -89,11 +107,11 @@ def read_train(settings: DataSettings) -> tuple[Corpus, Taxonomy]:
     return train, taxonomy
 
 
-def read_named_splits(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, Split]:
+def read_named_splits(settings: DataSettings, taxonomy: Taxonomy) -> Inputs:
     """Read the train, dev and test files that the settings name, as ``read_splits`` does; none is cut from another."""
     if settings.union:
         raise ConfigError("data.union: is only used to train a tagger. Fix: leave it out")
-    return with_warnings(_read_named(settings, taxonomy), taxonomy.labels)
+    return Inputs(with_warnings(_read_named(settings, taxonomy), taxonomy.labels), taxonomy)
 
 
 def _read_named(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, Split]:
@@ -115,12 +133,12 @@ def _whole(settings: DataSettings) -> DataSettings:
     return settings.model_copy(update={"take": 0, "take_seed": None})
 
 
-def _sampled(whole: tuple[dict[str, Split], Taxonomy], settings: DataSettings) -> tuple[dict[str, Split], Taxonomy]:
+def _sampled(whole: Inputs, settings: DataSettings) -> Inputs:
     """The same splits with the sample of the training split that the settings choose."""
-    splits, taxonomy = whole
-    train = splits["train"]
-    splits = {**splits, "train": replace(_take(train, settings), extras=train.extras)}
-    return with_warnings(splits, possible_labels(splits["train"].sentences)), taxonomy
+    train = whole.splits["train"]
+    sample = replace(_take(train, settings), extras=train.extras)
+    splits = with_warnings({**whole.splits, "train": sample}, possible_labels(sample.sentences))
+    return Inputs(splits, whole.taxonomy)
 
 
 def _take(split: Split, settings: DataSettings) -> Split:

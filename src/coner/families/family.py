@@ -109,7 +109,8 @@ class Family:
 
     def knowledge(self, settings: Any) -> KnowledgeSettings | None:
         """The settings of its knowledge base; ``None`` if it uses none."""
-        return None
+        section: KnowledgeSettings | None = settings.knowledge if "knowledge" in self.settings.model_fields else None
+        return section if section is not None and section.base is not None else None
 
     def release(self, settings: Any) -> None:
         """Release the waiting processes; called by the first one if there is nothing to train."""

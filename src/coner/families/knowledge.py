@@ -39,7 +39,7 @@ class TrainingKnowledge:
     """
 
     def __init__(self, folder: Path, settings: KnowledgeSettings, splits: Mapping[str, Split]) -> None:
-        self.settings, self._base = settings, load(folder)
+        self.settings, self._splits, self._base = settings, splits, load(folder)
         self._leaks = _check_leaks(self._base, settings, splits)
         counts = self._base.types()
         self.typed = TypedKnowledge(self._base, choose_types(counts))
@@ -55,17 +55,6 @@ class TrainingKnowledge:
         """Store which original each training sentence, which may have typos, was made from."""
         for sentence, original in zip(sentences, originals, strict=True):
             self._originals.setdefault(sentence.words, set()).update(map(text_number, (sentence, original)))
-
-    def notes_on_copies(self, train: Sequence[Sentence]) -> list[str]:
-        """For the log of a run with further files: a warning if the knowledge base has the training file as a source.
-
-        Copies of its sentences with other words, as of ``coner data augment``, are not recognised as its sentences.
-        """
-        labelled = {source.file for source in self._base.description.sources}
-        if not (files := labelled & self._base.shared({text_number(sentence) for sentence in train}).keys()):
-            return []
-        got = f"the knowledge base has training sentences as a source ({', '.join(sorted(files))})"
-        return [f"Warning: {got}: changed copies of them in data.extra still see their names in it"]
 
     def __call__(self, words: Sequence[str]) -> tuple[TypedMatch, ...]:
         """The typed matches of a training sentence, as if no source had its text."""
@@ -87,7 +76,7 @@ class TrainingKnowledge:
         return {**values, **oracle}
 
     def notes(self) -> list[str]:
-        """For the log: the names and types that are used or left out, and leaks from dev and test."""
+        """For the log: the names and types that are used or left out, leaks from dev and test, and other warnings."""
         names = counted(self._base.description.names, "name")
         lines = [f"knowledge base {self._base.hash[:12]}: {names}, {counted(len(self.typed.types), 'type')}"]
         if self._left_out:
@@ -96,7 +85,20 @@ class TrainingKnowledge:
             lines.append(
                 f"Warning: oracle: the knowledge base knows {leak.what} of {split}; its scores are not comparable"
             )
-        return lines
+        return [*lines, *self._notes_on_copies()]
+
+    def _notes_on_copies(self) -> list[str]:
+        """A warning if there are further training files, and the training file is a source of the knowledge base.
+
+        Copies of its sentences with other words, as of ``coner data augment``, are not recognised as its sentences.
+        """
+        train = self._splits.get("train")
+        labelled = {source.file for source in self._base.description.sources}
+        texts = set(map(text_number, train.corpus)) if train is not None and train.extras else set()
+        if not (files := labelled & self._base.shared(texts).keys()):
+            return []
+        got = f"the knowledge base has training sentences as a source ({', '.join(sorted(files))})"
+        return [f"Warning: {got}: changed copies of them in data.extra still see their names in it"]
 
 
 def _check_leaks(base: FolderKnowledge, settings: KnowledgeSettings, splits: Mapping[str, Split]) -> dict[str, Leak]:

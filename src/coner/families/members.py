@@ -10,14 +10,14 @@ from pathlib import Path, PurePosixPath
 from coner.config.experiment import Experiment
 from coner.core.errors import ConfigError, ModelError
 from coner.core.files import new_file_mode
-from coner.data.splits import SplitCache, read_named_splits
+from coner.data.splits import Inputs, SplitCache, read_named_splits
 from coner.data.taxonomy import Taxonomy
 from coner.families import load, model_folder
 from coner.families.family import Built, Place
 from coner.families.files import ModelFiles
 from coner.families.knowledge_use import EMBEDDED
 from coner.families.manifest import MANIFEST, Manifest, file_names, read_manifest, write_model
-from coner.families.recipe import Inputs, Recipe
+from coner.families.recipe import Recipe
 from coner.families.tagger import Tagger
 from coner.hub import model_name
 from coner.knowledge.description import DESCRIPTION
@@ -44,7 +44,7 @@ class Combination(Recipe):
         self.members = [_load(member) for member in members]
 
     def read(self, cache: SplitCache) -> Inputs:
-        return Inputs(read_named_splits(self.settings.data, self.tagger.taxonomy), self.tagger.taxonomy)
+        return read_named_splits(self.settings.data, self.tagger.taxonomy)
 
     def describe(self, inputs: Inputs) -> str:
         """The first lines of the log; members are used as they are, with their calibration and thresholds."""

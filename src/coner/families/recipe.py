@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,8 @@ from coner.core.counted import counted
 from coner.core.errors import ConfigError, requires_extra
 from coner.core.files import sha256
 from coner.data.noise import make_noise, noisy_train
-from coner.data.split import Split, describe
-from coner.data.splits import SplitCache
-from coner.data.taxonomy import Taxonomy
+from coner.data.split import describe
+from coner.data.splits import Inputs, SplitCache
 from coner.families.family import Built, Family, Place, TrainingJob
 from coner.families.manifest import check_labels
 from coner.families.registry import family, kinds
@@ -28,38 +26,23 @@ if TYPE_CHECKING:
 HASHED = {"train", "dev", "dev_share", "extra", "union", "test", "taxonomy", "noise"}
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What a run reads: splits by name (``train``, ``dev``, ``test``, and their noisy copies), and the taxonomy."""
-
-    splits: dict[str, Split]
-    taxonomy: Taxonomy
-
-    @property
-    def notes(self) -> list[str]:
-        """How the files were read, where that is not obvious, and what to know about their labels; a line each."""
-        corpora = [split.corpus for split in self.splits.values()]
-        return list(dict.fromkeys(f"{corpus.path}: {note}" for corpus in corpora for note in corpus.notes))
-
-    @property
-    def train(self) -> Split | None:
-        """The training split, if there is one."""
-        return self.splits.get("train")
-
-
 class Recipe(ABC):
     """What ``runs.execute`` needs to know about a run."""
 
     settings: Experiment  # recorded with the run
     rebuild: bool = False  # build the tagger of a finished run again: it is cheap, and its endpoint may have changed
-    kb: Path | None = None  # folder of the knowledge base that its tagger uses
     _known: TrainingKnowledge | None = None
-    resumable: bool = False  # it can resume from a checkpoint of an interrupted run
 
     @property
     def family(self) -> Family:
         """Declaration of the run's family."""
         return family(self.settings.kind)
+
+    @property
+    def kb(self) -> Path | None:
+        """Folder of the knowledge base that its tagger uses."""
+        section = self.family.knowledge(self.settings)
+        return None if section is None else section.base
 
     @abstractmethod
     def read(self, cache: SplitCache) -> Inputs:
@@ -82,6 +65,11 @@ class Recipe(ABC):
             self._known = TrainingKnowledge(section.base, section, inputs.splits)
         return self._known
 
+    def notes(self, inputs: Inputs) -> list[str]:
+        """Lines of the log: what was read, and what to know about it."""
+        knowledge = self.knowledge(inputs)
+        return [self.describe(inputs), *inputs.notes, *(() if knowledge is None else knowledge.notes())]
+
     def fingerprint(self, inputs: Inputs) -> str:
         """``identity`` as one hash."""
         return hashlib.sha256(json.dumps(self.identity(inputs), sort_keys=True).encode()).hexdigest()
@@ -95,16 +83,13 @@ class Recipe(ABC):
 
 
 class Training(Recipe):
-    """Fits a tagger on labelled sentences."""
+    """Fits a tagger on labelled sentences, those of the settings or ``inputs``."""
 
-    def __init__(self, settings: Experiment) -> None:
-        self.settings = settings
-        self.resumable = self.family.multiprocess
-        if (knowledge := self.family.knowledge(settings)) is not None:
-            self.kb = knowledge.base
+    def __init__(self, settings: Experiment, inputs: Inputs | None = None) -> None:
+        self.settings, self.inputs = settings, inputs
 
     def read(self, cache: SplitCache) -> Inputs:
-        inputs = Inputs(*cache.read(self.settings.data))
+        inputs = self.inputs or cache.read(self.settings.data)
         if not self.family.learns_sets and any(s.regions is not None for s in inputs.splits["train"].sentences):
             learn = ", ".join(name for name in kinds(trains=True) if family(name).learns_sets)
             fix = f"Fix: use one of kind {learn}, or files with labels of the taxonomy"
@@ -132,8 +117,6 @@ class Training(Recipe):
         sentences, knowledge = noisy_train(train.sentences, data.noise, place.log), self.knowledge(inputs)
         if knowledge is not None:
             knowledge.learn(sentences, train.sentences)
-            for line in [*knowledge.notes(), *(knowledge.notes_on_copies(train.corpus) if train.extras else ())]:
-                place.log(line)
         job = TrainingJob(
             **vars(place),
             train=sentences,
@@ -142,8 +125,7 @@ class Training(Recipe):
             weights=train.weights,
             knowledge=knowledge,
         )
-        built = self.family.fit(self.settings, job)
-        return built if knowledge is None else replace(built, facts={**built.facts, "knowledge": knowledge.facts()})
+        return self.family.fit(self.settings, job)
 
 
 def file_hashes(paths: list[Path]) -> list[str]:

@@ -14,13 +14,13 @@ from coner.core.errors import ConfigError
 from coner.core.locks import lock_folder
 from coner.core.progress import Log
 from coner.data.split import ALL_SPLITS, Split, noisy_split
-from coner.data.splits import SplitCache
+from coner.data.splits import Inputs, SplitCache
 from coner.evaluation.own_labels import is_own, scores_by_source
 from coner.families import Tagger, load
 from coner.families.family import Place
 from coner.families.knowledge_use import EMBEDDED
 from coner.families.manifest import remove_model
-from coner.families.recipe import Inputs, Recipe
+from coner.families.recipe import Recipe
 from coner.records import machine
 from coner.records.plain import plain
 from coner.records.record import RECORD, Record, read_record, write_record
@@ -71,7 +71,7 @@ def execute(
         if not overwrite:  # another process may have finished it meanwhile
             record = earlier_record(recipe, folder, fingerprint, inputs.splits)
         if record is None or recipe.rebuild:
-            for line in [recipe.describe(inputs), *inputs.notes]:
+            for line in recipe.notes(inputs):
                 log(line)
             place = Place(folder=folder, fingerprint=fingerprint, log=log, pieces=cache.pieces, on_epoch=on_epoch)
             if overwrite:
@@ -103,6 +103,8 @@ def _build(recipe: Recipe, inputs: Inputs, place: Place, cache: SplitCache) -> t
     began, commit = time.monotonic(), machine.commit()  # before a long run, during which the checkout may change
     built = recipe.build(inputs, place)
     facts: dict[str, Any] = {"fingerprint": place.fingerprint, "commit": commit}
+    if (knowledge := recipe.knowledge(inputs)) is not None:
+        facts["knowledge"] = knowledge.facts()
     if recipe.family.trains:
         facts["train_seconds"] = time.monotonic() - began
     if cache.runs:
@@ -175,15 +177,14 @@ def clear(folder: Path) -> None:
 def earlier_record(recipe: Recipe, folder: Path, fingerprint: str, splits: Mapping[str, Split]) -> Record | None:
     """What an earlier start recorded in the folder; ``ConfigError`` if another run did, finished or not."""
     if not (folder / RECORD).exists():
-        if (folder / CHECKPOINT).exists() and not recipe.resumable:
+        if (folder / CHECKPOINT).exists() and not recipe.family.multiprocess:
             fix = "Fix: choose another --out, or --overwrite"
             raise ConfigError(f"{folder}: contains the unfinished training of another run. {fix}")
         return None
     record = read_record(folder)
     check_finished(record, folder, fingerprint, splits)
     section = recipe.family.knowledge(recipe.settings)
-    embed = section is not None and section.base is not None and section.embed and not recipe.rebuild
-    if embed and not (folder / EMBEDDED).exists():
+    if section is not None and section.embed and not recipe.rebuild and not (folder / EMBEDDED).exists():
         got = f"the finished run in {folder} has a model without a copy of its knowledge base"
         raise ConfigError(f"knowledge.embed: {got}. Fix: train it again with --overwrite, or leave --embed-kb out")
     return record

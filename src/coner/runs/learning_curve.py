@@ -116,7 +116,7 @@ def finished(runs: Sequence[CurveRun], folder: Path) -> dict[Fraction, list[Reco
 
 def _sizes(settings: Experiment, fractions: Sequence[Fraction], cache: SplitCache) -> dict[Fraction, int]:
     """The number of sentences of each sample."""
-    total = len(cache.read(settings.data)[0]["train"].corpus)
+    total = len(cache.read(settings.data).splits["train"].corpus)
     sizes = {fraction: round(fraction * total) for fraction in fractions}
     if len(set(sizes.values())) < len(sizes) or min(sizes.values()) < 1:
         got = ", ".join(f"{fraction} ({size})" for fraction, size in sizes.items())

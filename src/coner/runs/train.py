@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from coner.config.experiment import DataSettings, Experiment
+from coner.config.experiment import DataSettings
 from coner.config.load import find_config, override_paths
 from coner.core.counted import counted, listed
 from coner.core.errors import ConfigError, DataError
@@ -16,11 +16,11 @@ from coner.core.progress import Log, SilentLog
 from coner.core.types import Sentence
 from coner.data import Corpus, read
 from coner.data.split import Split, cut_dev, with_noisy_copies, with_warnings
-from coner.data.splits import SplitCache, read_options
+from coner.data.splits import Inputs, SplitCache, read_options
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy
 from coner.families import load
 from coner.families.family import Place
-from coner.families.recipe import Inputs, Training
+from coner.families.recipe import Training
 from coner.families.settings import parse_data, parse_trainable
 from coner.families.tagger import Tagger
 from coner.runs.choice import read_source, settings_for
@@ -79,22 +79,11 @@ def _of_sentences(train: Any, dev: Any, values: dict[str, Any], log: Log) -> Tra
 
 def sentence_recipe(
     values: Mapping[str, Any], train: Sequence[Sentence], dev: Sequence[Sentence] | None, *, source: str, log: Log
-) -> SentenceRecipe:
+) -> Training:
     """A run on sentences in memory; settings that are not set are chosen for the data, as by ``coner train``."""
     inputs = sentence_inputs(parse_data(values, source), train, dev)
     own = inputs.splits["train"].sentences
-    return SentenceRecipe(settings_for(values, lambda _: own, source=source, log=log), inputs)
-
-
-class SentenceRecipe(Training):
-    """A run on labelled sentences in memory."""
-
-    def __init__(self, settings: Experiment, inputs: Inputs) -> None:
-        super().__init__(settings)
-        self._inputs = inputs
-
-    def read(self, cache: SplitCache) -> Inputs:
-        return self._inputs
+    return Training(settings_for(values, lambda _: own, source=source, log=log), inputs)
 
 
 def sentence_inputs(data: DataSettings, train: Sequence[Sentence], dev: Sequence[Sentence] | None = None) -> Inputs:
@@ -126,7 +115,7 @@ def fit(recipe: Training, *, log: Log, cache: SplitCache | None = None) -> Tagge
     with tempfile.TemporaryDirectory(prefix="coner-") as folder:
         place = Place(folder=Path(folder), fingerprint="sentences in memory", log=log)
         inputs = recipe.read(cache or SplitCache())
-        for line in inputs.notes:
+        for line in recipe.notes(inputs)[1:]:
             log(line)
         return recipe.build(inputs, place).tagger
 

@@ -18,13 +18,14 @@ from coner.core.types import Entity, Sentence
 from coner.families.encoder.backbone.batch import collate
 from coner.families.family import TrainingJob
 from coner.families.manifest import read_manifest
+from coner.families.recipe import Training
 from coner.families.registry import family
 from coner.families.settings import parse_experiment
 from coner.families.span.fit import longest_span, prepare
 from coner.families.span.network import CosineScores
 from coner.families.span.spans import enumerate_spans, gold_labels
 from coner.families.span.tagger import SpanTagger
-from coner.runs.train import SentenceRecipe, fit, sentence_inputs
+from coner.runs.train import fit, sentence_inputs
 from helpers.layouts import word_layout
 from helpers.rivers import SENTENCES as FOUR
 from helpers.rivers import TAXONOMY
@@ -173,7 +174,7 @@ def test_a_small_corpus_can_be_memorised_and_the_saved_tagger_predicts_the_same(
 
 def test_training_from_sentences_in_memory_needs_no_folder(job_for: Callable[..., tuple[Any, TrainingJob]]) -> None:
     settings, _ = job_for(train={"epochs": 1})
-    tagger = fit(SentenceRecipe(settings, sentence_inputs(settings.data, SENTENCES, SENTENCES[:4])), log=SilentLog())
+    tagger = fit(Training(settings, sentence_inputs(settings.data, SENTENCES, SENTENCES[:4])), log=SilentLog())
     assert tagger.kind == "span"
     assert len(tagger.tag(FOUR)) == 4
 

@@ -10,7 +10,6 @@ from coner.families.crf.settings import CrfExperiment, CrfManifest
 from coner.families.family import Built, Family, TrainingJob
 from coner.families.recipe import file_hashes
 from coner.families.registry import families
-from coner.knowledge.settings import KnowledgeSettings
 
 
 @families.register
@@ -47,9 +46,6 @@ class CrfFamily(Family):
         from coner.families.crf.candidates import lean_features
 
         return {"crf": {"algorithm": "sgd", "features": list(lean_features(train)), "clusters": []}}
-
-    def knowledge(self, settings: CrfExperiment) -> KnowledgeSettings | None:
-        return settings.knowledge if settings.knowledge.base is not None else None
 
     def identity(self, settings: CrfExperiment) -> dict[str, Any]:
         """The settings, and the hash of the cluster file."""

@@ -17,7 +17,6 @@ from coner.families.manifest import WEIGHTS, Manifest
 from coner.families.recipe import file_hashes
 from coner.families.registry import families
 from coner.families.tagger import Tagger
-from coner.knowledge.settings import KnowledgeSettings
 
 STEPS, EPOCHS = 400, 8  # of training, at least
 PATIENCE = 3  # epochs, at least
@@ -96,10 +95,6 @@ class EncoderFamily(Family):
 
             values["init"] = trained_encoder(settings.train.init)[1].files[WEIGHTS].sha256
         return values
-
-    def knowledge(self, settings: FineTunedExperiment) -> KnowledgeSettings | None:
-        section = settings.knowledge if isinstance(settings, EncoderExperiment) else None
-        return section if section is not None and section.base is not None else None
 
     def release(self, settings: FineTunedExperiment) -> None:
         from coner.families.encoder.training.process_group import ProcessGroup

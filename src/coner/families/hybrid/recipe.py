@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from coner.core.files import sha256
+from coner.data.splits import Inputs
 from coner.families.hybrid.settings import HybridExperiment
 from coner.families.hybrid.tagger import HybridTagger
 from coner.families.llm.recipe import answer_settings
 from coner.families.llm.settings import LEDGER
 from coner.families.manifest import MANIFEST, read_manifest
 from coner.families.members import Combination
-from coner.families.recipe import Inputs
 from coner.families.usage import Spending
 
 

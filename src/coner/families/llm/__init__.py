@@ -7,7 +7,6 @@ from coner.families.llm.settings import LlmExperiment, LlmManifest
 from coner.families.recipe import Recipe
 from coner.families.registry import families
 from coner.families.usage import Spending
-from coner.knowledge.settings import KnowledgeSettings
 
 
 @families.register
@@ -22,9 +21,6 @@ class LlmFamily(Family):
     configurable = True
     calls_endpoint = True
     gives_confidence = False
-
-    def knowledge(self, settings: LlmExperiment) -> KnowledgeSettings | None:
-        return settings.knowledge if settings.knowledge.base is not None else None
 
     def recipe(self, settings: LlmExperiment, spending: Spending | None = None) -> Recipe:
         """Choose the examples and write the model folder."""

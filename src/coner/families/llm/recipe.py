@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from coner.core.errors import ConfigError
-from coner.data.splits import SplitCache, read_named_splits, read_train
+from coner.data.splits import Inputs, SplitCache, read_named_splits, read_train
 from coner.data.taxonomy import AUTO, Taxonomy, load_taxonomy
 from coner.families.family import Built, Place
 from coner.families.llm.examples import ExampleSelector
 from coner.families.llm.settings import LEDGER, ExampleSettings, LlmExperiment
 from coner.families.llm.tagger import LlmTagger
-from coner.families.recipe import Inputs, Recipe
+from coner.families.recipe import Recipe
 from coner.families.usage import Spending
 
 ANSWER_SETTINGS = {"model", "temperature", "seed"}  # of the endpoint; the others do not change the answers
@@ -32,12 +32,10 @@ class LlmRecipe(Recipe):
         self.settings: LlmExperiment = settings
         # A user who runs their own config has chosen the endpoint; the one that a model folder names needs permission.
         spending = spending or Spending()
-        self.kb = settings.knowledge.base
         self._spending = replace(spending, endpoints=(*spending.endpoints, settings.llm.base_url))
 
     def read(self, cache: SplitCache) -> Inputs:
-        taxonomy = self._taxonomy()
-        return Inputs(read_named_splits(self.settings.data, taxonomy), taxonomy)
+        return read_named_splits(self.settings.data, self._taxonomy())
 
     def identity(self, inputs: Inputs) -> dict[str, Any]:
         values = answer_settings(self.settings)
@@ -53,14 +51,11 @@ class LlmRecipe(Recipe):
         use = None if knowledge is None else knowledge.use
         tagger = LlmTagger(settings, examples, taxonomy=taxonomy, ledger=ledger, use=use)
         tagger.knowledge = None if knowledge is None else knowledge.typed
-        for line in () if knowledge is None else knowledge.notes():
-            place.log(line)
         tagger.limit(self._spending)
         place.claim()
         tagger.save(place.folder)
         # Without sizes: the model itself is not in the folder, and would be reported as the smallest of all.
-        facts = {"parameters": None, "bytes": None}
-        return Built(tagger, facts if knowledge is None else {**facts, "knowledge": knowledge.facts()})
+        return Built(tagger, {"parameters": None, "bytes": None})
 
     def _taxonomy(self) -> Taxonomy:
         data = self.settings.data

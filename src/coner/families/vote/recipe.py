@@ -10,12 +10,12 @@ from typing import Any
 from coner.core.errors import ConfigError
 from coner.core.files import sha256
 from coner.data import Corpus
+from coner.data.splits import Inputs
 from coner.decoding.spans import select_spans
 from coner.evaluation.score import score
 from coner.families.family import Built, Place
 from coner.families.manifest import MANIFEST, read_manifest
 from coner.families.members import Combination
-from coner.families.recipe import Inputs
 from coner.families.vote.settings import VoteExperiment, VoteMember
 from coner.families.vote.tagger import Member, VoteTagger
 from coner.hub import model_name

@@ -20,10 +20,11 @@ from coner.core.progress import Log, progress_bar
 from coner.core.types import Sentence
 from coner.data.stratify import distribute, duplicate_key
 from coner.families import Tagger, load
+from coner.families.recipe import Training
 from coner.families.registry import family
 from coner.runs.audit.evidence import Evidence, collect_evidence
 from coner.runs.execute import execute
-from coner.runs.train import SentenceRecipe, sentence_inputs
+from coner.runs.train import sentence_inputs
 
 MARK = "audit.json"
 VERSION = 1  # of the evidence; a new one computes all folds again
@@ -107,7 +108,7 @@ def fit_fold(plan: FoldPlan, fold: Fold, folder: Path) -> Tagger:
         raise DataError(f"{fold.name}: got no mention in the other folds; expected more labelled sentences")
     share, texts = plan.settings.data.dev_share, len(set(map(duplicate_key, train)))
     try:
-        recipe = SentenceRecipe(plan.settings, sentence_inputs(plan.settings.data, train))
+        recipe = Training(plan.settings, sentence_inputs(plan.settings.data, train))
         execute(recipe, folder)
     except DataError:
         if texts * share >= 2:  # enough for a dev split

@@ -18,12 +18,13 @@ from coner.core.errors import ConfigError
 from coner.core.progress import Log
 from coner.data import Corpus
 from coner.data.split import Split
+from coner.data.splits import Inputs
 from coner.data.taxonomy import load_taxonomy
 from coner.families.encoder.training import CHECKPOINT
 from coner.families.encoder.training.adversarial import perturbed
 from coner.families.encoder.training.averaging import AveragedWeights
 from coner.families.encoder.training.fine_tuning import FineTuning
-from coner.families.recipe import Inputs, Training
+from coner.families.recipe import Training
 from coner.families.settings import parse_experiment
 from coner.records.record import read_record
 from helpers import ROOT

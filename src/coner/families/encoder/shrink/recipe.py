@@ -17,7 +17,7 @@ from coner.data import read
 from coner.data.files import digest
 from coner.data.reading.reader import Reading
 from coner.data.split import Split, evaluated_in, leave_out
-from coner.data.splits import SplitCache, read_named_splits, read_options
+from coner.data.splits import Inputs, read_named_splits, read_options
 from coner.families.encoder import EncoderFamily
 from coner.families.encoder.cpu.process import restored_process
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
@@ -28,7 +28,7 @@ from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.family import Built, Place, TrainingJob
 from coner.families.knowledge_use import require_no_knowledge
 from coner.families.manifest import WEIGHTS, parse_manifest, read_manifest
-from coner.families.recipe import Inputs, Training
+from coner.families.recipe import Training
 from coner.families.settings import parse_data, parse_experiment
 from coner.hub import model_name
 
@@ -59,6 +59,7 @@ class ShrinkRecipe(Training):
     """
 
     settings: EncoderExperiment
+    inputs: Inputs
 
     def __init__(self, options: ShrinkOptions, folder: Path) -> None:
         manifest = _teacher_manifest(options.teacher)
@@ -69,17 +70,14 @@ class ShrinkRecipe(Training):
         self.teacher = EncoderTagger.load(options.teacher, manifest)
         self.matched = matched_layers(options.layers, self.total)
         values = _values(options, manifest.settings, len(self.matched), folder.resolve().name)
-        self.inputs = _inputs(options, parse_data(values, SOURCE), self.teacher)
-        suggested = EncoderFamily().suggest(values, self.inputs.splits["train"].sentences)
-        super().__init__(parse_experiment(override(suggested, values), SOURCE))
+        inputs = _inputs(options, parse_data(values, SOURCE), self.teacher)
+        suggested = EncoderFamily().suggest(values, inputs.splits["train"].sentences)
+        super().__init__(parse_experiment(override(suggested, values), SOURCE), inputs)
 
     @property
     def total(self) -> int:
         """Number of layers of the teacher."""
         return int(self.teacher.encoder.config.num_hidden_layers)
-
-    def read(self, cache: SplitCache) -> Inputs:
-        return self.inputs
 
     def identity(self, inputs: Inputs) -> dict[str, Any]:
         how = {"temperature": objective.TEMPERATURE, "weights": objective.WEIGHTS}
@@ -144,7 +142,7 @@ def _values(options: ShrinkOptions, teacher: EncoderExperiment, layers: int, nam
 
 
 def _inputs(options: ShrinkOptions, data: DataSettings, teacher: EncoderTagger) -> Inputs:
-    splits = read_named_splits(data, teacher.taxonomy)
+    splits = read_named_splits(data, teacher.taxonomy).splits
     if not splits["train"].corpus.labels:
         raise DataError("got no mention; expected labelled sentences to train on", splits["train"].corpus.path)
     extras = tuple(leave_out(_unlabelled(path, data), evaluated_in(splits)) for path in options.text)

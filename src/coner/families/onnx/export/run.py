@@ -124,7 +124,7 @@ def _read_dev(run: Path, tagger: EncoderTagger, dev: Path | None) -> Corpus:
     data = tagger.settings.data.model_copy(update={"test": None, "extra": ()})
     if dev is not None:
         data = data.model_copy(update={"train": None, "dev": dev})
-        return read_named_splits(data, tagger.taxonomy)["dev"].corpus
+        return read_named_splits(data, tagger.taxonomy).splits["dev"].corpus
     if not (run / RECORD).exists():
         raise ConfigError(f"{run}: has no {RECORD} that names its dev split. {ADVICE}")
     recorded, source = read_record(run).data.get("dev"), data.dev or data.train
@@ -133,9 +133,9 @@ def _read_dev(run: Path, tagger: EncoderTagger, dev: Path | None) -> Corpus:
     if not source.exists():
         raise ConfigError(f"{run}: its dev split is from {source}, which does not exist. {ADVICE}")
     if data.dev is None:
-        split = read_splits(data)[0]["dev"]
+        split = read_splits(data).splits["dev"]
     else:
-        split = read_named_splits(data.model_copy(update={"train": None}), tagger.taxonomy)["dev"]
+        split = read_named_splits(data.model_copy(update={"train": None}), tagger.taxonomy).splits["dev"]
     if split.sha256 != recorded.sha256:
         raise DataError(f"differs from the dev split of {run} (by sha256). {ADVICE}", source)
     return split.corpus
