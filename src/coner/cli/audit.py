@@ -35,7 +35,9 @@ def audit(
         Literal["auto", "html", "labelstudio"],
         typer.Option("--to", help="Format of the output; auto: labelstudio if its name ends in .json, else html."),
     ] = "auto",
-    kind: Annotated[str, typer.Option("--family", metavar="KIND", help="crf, or encoder (slower).")] = "crf",
+    kind: Annotated[
+        str, typer.Option("--family", metavar="KIND", help="Kind of the taggers; others are slower.")
+    ] = "crf",
     folds: Annotated[int, typer.Option(min=2, metavar="K", help="Number of folds: each is one training.")] = 5,
     seed: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Seed of folds and training; default 42.")

@@ -52,7 +52,7 @@ def distil(
     again to ask for them.
 
     With --map, the input has labels of another data set, and each sentence gets the most probable of the taggings that
-    these allow (models of kind crf and encoder).
+    these allow; the model must have probabilities of taggings, as a CRF has.
 
     Examples:
 

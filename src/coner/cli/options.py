@@ -45,7 +45,9 @@ def model_argument(help: str, metavar: str = "MODEL") -> Any:
 Source = Annotated[
     str, typer.Argument(metavar="CONFIG|DATA", help="TOML file, built-in config (coner config), or training data.")
 ]
-FamilyOfData = Annotated[str | None, typer.Option("--family", metavar="KIND", help="With DATA: crf, encoder or span.")]
+FamilyOfData = Annotated[
+    str | None, typer.Option("--family", metavar="KIND", help="With DATA: the kind of tagger; coner config lists them.")
+]
 TrainData = Annotated[
     Path | None, typer.Option("--train", metavar="DATA", help="Config: short for --set data.train=DATA.")
 ]

@@ -15,6 +15,8 @@ from coner.data.memory import Frame, FrameReader, SentencesReader
 from coner.data.reading.layout import ConllLayout
 from coner.data.reading.reader import Reader, ReadOptions
 
+Source = str | Path | Iterable[Sentence] | Frame  # data: a file or folder, sentences, or a pandas frame
+
 
 @dataclass(frozen=True, repr=False)
 class Corpus(Sequence[Sentence]):
@@ -73,9 +75,7 @@ def stream(path: str | Path, *, format: str = "auto", **options: Unpack[ReadOpti
     return formats[detect(path) if format == "auto" else format].read(path, **options)
 
 
-def read(
-    source: str | Path | Iterable[Sentence] | Frame, *, format: str = "auto", **options: Unpack[ReadOptions]
-) -> Corpus:
+def read(source: Source, *, format: str = "auto", **options: Unpack[ReadOptions]) -> Corpus:
     """All sentences of a file or folder, or of data in memory; options and errors as for ``stream``.
 
     A row of a pandas frame is a sentence, with the columns ``tokens`` and ``ner_tags``, or ``text`` and ``entities``,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +54,8 @@ def recall(counts: Floats) -> Floats:
 
 
 def same_title(title: str) -> dict[View, str]:
-    """The same title in all outputs except the ablation table."""
-    return dict.fromkeys(("compare", "card", "evaluate", "hub"), title)
+    """The same title in all outputs."""
+    return dict.fromkeys(get_args(View), title)
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,14 @@ METRICS = (
     Metric(
         "micro_f1",
         lambda scores: scores.fine.micro_f1,
-        {**same_title("micro F1"), "hub": "Micro F1", "ablation": "micro F1"},
+        {**same_title("micro F1"), "hub": "Micro F1"},
         from_counts=("fine", micro_f1),
         detail="precision {0.fine.precision:.4f}, recall {0.fine.recall:.4f}",
     ),
     Metric(
         "macro_f1",
         lambda scores: scores.fine.macro_f1,
-        {**same_title("macro F1"), "hub": "Macro F1", "ablation": "macro F1"},
+        {**same_title("macro F1"), "hub": "Macro F1"},
         from_counts=("fine", macro_f1),
         detail="over {0.fine.macro_classes} classes that occur in gold",
     ),
@@ -101,7 +101,7 @@ METRICS = (
     Metric(
         "span_f1",
         lambda scores: scores.span.f1,
-        {**same_title("span F1"), "hub": "Span F1, labels ignored", "ablation": "span F1"},
+        {**same_title("span F1"), "hub": "Span F1, labels ignored"},
         from_counts=("span", micro_f1),
         detail="labels ignored",
     ),

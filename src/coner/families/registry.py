@@ -13,7 +13,7 @@ def family(kind: str) -> Family:
     return families[kind]()
 
 
-def kinds(*, configurable: bool | None = None, trains: bool | None = None) -> list[str]:
-    """Names of the families, or of those with these properties."""
-    all_kinds = {name: family(name) for name in families.names()}
-    return [n for n, f in all_kinds.items() if configurable in (None, f.configurable) and trains in (None, f.trains)]
+def kinds(**properties: bool) -> list[str]:
+    """Names of the families, or of those that declare these properties, such as ``trains=True``."""
+    every = {name: family(name) for name in families.names()}
+    return [n for n, declared in every.items() if all(getattr(declared, p) is v for p, v in properties.items())]

@@ -14,6 +14,7 @@ from coner.core.html import notebook_sentence
 from coner.core.types import Entity, Mention, Sentence, require_sentence
 from coner.data.reading.words import character_span, lone_surrogate, sentences_from_text
 from coner.data.taxonomy import Taxonomy
+from coner.families.knowledge_use import EMBEDDED
 from coner.families.linking import Linker
 from coner.families.operating_point import OperatingPoint
 from coner.families.rules import UNCHANGED, Changes, Rules
@@ -22,6 +23,7 @@ from coner.families.usage import Failure, Spending, Usage
 if TYPE_CHECKING:
     from coner.decoding.chain import Chain, Scores
     from coner.knowledge.knowledge import Knowledge
+    from coner.knowledge.settings import KnowledgeSettings
     from coner.knowledge.typed import TypedKnowledge
 
 
@@ -95,6 +97,13 @@ class Tagger(ABC):
             return self.linker.knowledge
         return None if self.knowledge is None else self.knowledge.knowledge
 
+    def embed_knowledge(self, settings: KnowledgeSettings, folder: Path) -> None:
+        """Copy the knowledge base into a new folder of the model, if the settings say so."""
+        if self.knowledge is not None and settings.embed:
+            from coner.families.knowledge import embed
+
+            embed(self.knowledge, folder / EMBEDDED)
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write the model folder, completely or not at all; ``OutputError`` if that fails."""
@@ -113,7 +122,10 @@ class Tagger(ABC):
 
         ``ConfigError`` unless the family declares that it ``has_chain``.
         """
-        raise ConfigError(f"a model of kind {self.kind} has no chain of tags; expected one of kind crf or encoder")
+        from coner.families.registry import kinds
+
+        expected = " or ".join(kinds(has_chain=True))
+        raise ConfigError(f"a model of kind {self.kind} has no chain of tags; expected one of kind {expected}")
 
     def check_endpoint(self) -> None:  # noqa: B027 - most taggers call none
         """Ask for the permission to call an endpoint, before the first call; ``ConfigError`` if it is not given."""

@@ -15,6 +15,7 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.progress import Log, SilentLog
 from coner.core.types import Sentence
 from coner.data import Corpus, read
+from coner.data.corpus import Source
 from coner.data.split import Split, cut_dev, with_noisy_copies, with_warnings
 from coner.data.splits import Inputs, SplitCache, read_options
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy
@@ -31,7 +32,12 @@ OF_FILES = ("train", "dev", "test", "extra", "union", "take")  # settings of the
 
 
 def train(
-    train: Any, dev: Any = None, *, family: str | None = None, out: str | Path | None = None, **settings: Any
+    train: Source,
+    dev: Source | None = None,
+    *,
+    family: str | None = None,
+    out: str | Path | None = None,
+    **settings: Any,
 ) -> Tagger:
     """Train a tagger.
 
@@ -39,7 +45,7 @@ def train(
         train: the path of labelled sentences, or sentences, or a pandas frame; see ``read``. Or a config, a ``.toml``
             file or the name of a built-in one, with ``data__train=PATH``.
         dev: the same, for model selection; by default the fraction ``data__dev_share`` of ``train``, split by text.
-        family: ``crf``, ``encoder`` or ``span``; by default it is chosen as by ``coner train``.
+        family: kind of the tagger, such as ``crf``; by default it is chosen as by ``coner train``.
         out: folder of the run, with model, record and log, as of ``coner train``; by default nothing is kept on disk.
         **settings: as in a config: ``seed=7``, ``train__epochs=4`` for one setting of a section, or a whole section
             as ``crf={"c2": 0.5}``.
@@ -71,10 +77,10 @@ def _of_files(source: str | Path, values: dict[str, Any], cache: SplitCache, log
     return Training(settings_for(values, cache.train, source=SOURCE, log=log))
 
 
-def _of_sentences(train: Any, dev: Any, values: dict[str, Any], log: Log) -> Training:
+def _of_sentences(train: Source, dev: Source | None, values: dict[str, Any], log: Log) -> Training:
     options = read_options(parse_data(values, SOURCE))
-    train, dev = (None if data is None else read(data, **options, gold=True) for data in (train, dev))
-    return sentence_recipe(values, train, dev, source=SOURCE, log=log)
+    own, other = read(train, **options, gold=True), None if dev is None else read(dev, **options, gold=True)
+    return sentence_recipe(values, own, other, source=SOURCE, log=log)
 
 
 def sentence_recipe(

@@ -22,7 +22,6 @@ from coner.families.crf.emissions import Emitter, Weights
 from coner.families.crf.known import look_up
 from coner.families.crf.settings import CrfManifest
 from coner.families.files import ModelFiles
-from coner.families.knowledge_use import EMBEDDED
 from coner.families.manifest import write_model
 from coner.families.tagger import Prediction, Tagger
 from coner.features import Extractor, Lexicon
@@ -103,10 +102,7 @@ class CrfTagger(Tagger):
         np.savez(folder / WEIGHTS, starts=w.starts, tags=w.tags, values=w.values, transitions=w.transitions)
         for name, value in ((FEATURES, list(w.features)), (LEXICON, self.extractor.lexicon.to_json())):
             (folder / name).write_text(json.dumps(value), encoding="ascii")  # ASCII escapes preserve lone surrogates
-        if self.knowledge is not None and self.settings.knowledge.embed:
-            from coner.families.knowledge import embed
-
-            embed(self.knowledge, folder / EMBEDDED)
+        self.embed_knowledge(self.settings.knowledge, folder)
 
 
 def load(folder: Path, manifest: CrfManifest) -> CrfTagger:

@@ -29,7 +29,6 @@ from coner.families.encoder.knowledge import joins
 from coner.families.encoder.mix import mixes
 from coner.families.encoder.network import Auxiliary, Head, Network
 from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
-from coner.families.knowledge_use import EMBEDDED
 from coner.knowledge.knowledge import leftmost_longest
 from coner.knowledge.typed import TypedKnowledge, TypedMatch
 
@@ -88,10 +87,7 @@ class EncoderTagger(NetworkTagger):
 
     def _write_files(self, folder: Path) -> None:
         super()._write_files(folder)
-        if self.knowledge is not None and self.settings.knowledge.embed:
-            from coner.families.knowledge import embed
-
-            embed(self.knowledge, folder / EMBEDDED)
+        self.embed_knowledge(self.settings.knowledge, folder)
 
     @property
     def settings(self) -> EncoderExperiment:

@@ -17,7 +17,7 @@ from coner.core.types import Sentence
 from coner.data.reading.words import sentence_from_text
 from coner.data.taxonomy import Taxonomy
 from coner.families.files import ModelFiles
-from coner.families.knowledge_use import EMBEDDED, KnowledgeUse
+from coner.families.knowledge_use import KnowledgeUse
 from coner.families.llm.answers.events import total
 from coner.families.llm.examples import FILE, ExampleSelector
 from coner.families.llm.extraction import EntityExtractor
@@ -117,10 +117,7 @@ class LlmTagger(Tagger):
 
     def _write_files(self, folder: Path) -> None:
         self.examples.save(folder)
-        if self.knowledge is not None and self.settings.knowledge.embed:
-            from coner.families.knowledge import embed
-
-            embed(self.knowledge, folder / EMBEDDED)
+        self.embed_knowledge(self.settings.knowledge, folder)
 
 
 def load(folder: Path, manifest: LlmManifest) -> LlmTagger:

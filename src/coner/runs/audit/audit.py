@@ -86,7 +86,7 @@ def audit_settings(corpus: Corpus, values: Mapping[str, Any], name: str) -> Expe
 
     ``ConfigError`` if a setting is wrong or has no meaning here, or the family has no probabilities of spans.
     """
-    having = [each for each in kinds(trains=True) if family(each).has_chain]
+    having = kinds(trains=True, has_chain=True)
     if name not in having:
         raise ConfigError(f"--family: got {name!r}; expected {' or '.join(having)}, which have probabilities of spans")
     quick = family(name).quick(values, corpus)

@@ -21,7 +21,7 @@ from coner.core.types import Sentence
 from coner.data.stratify import distribute, duplicate_key
 from coner.families import Tagger, load
 from coner.families.recipe import Training
-from coner.families.registry import family
+from coner.families.registry import family, kinds
 from coner.runs.audit.evidence import Evidence, collect_evidence
 from coner.runs.execute import execute
 from coner.runs.train import sentence_inputs
@@ -66,7 +66,8 @@ def make_plan(sentences: Sequence[Sentence], settings: Experiment, *, folds: int
         DataError: there are fewer different sentences than folds.
     """
     if not family(settings.kind).has_chain:
-        raise ConfigError(f"--family: got {settings.kind}, which has no chain of tags; expected crf or encoder")
+        having = " or ".join(kinds(trains=True, has_chain=True))
+        raise ConfigError(f"--family: got {settings.kind}, which has no chain of tags; expected {having}")
     if (texts := len(set(map(duplicate_key, sentences)))) < folds:
         got = f"got {texts} different sentence{'s' * (texts != 1)} with a word"
         fix = f"Fix: --folds {texts}, or more sentences" if texts > 1 else "Fix: add sentences"
