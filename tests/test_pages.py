@@ -7,6 +7,7 @@ import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -54,6 +55,12 @@ def test_every_setting_that_a_page_names_exists(page: Path, defaults: dict[str, 
     assert "crf.c2" in defaults
     for name in SETTING.findall(page.read_text(encoding="utf-8")):
         assert name in defaults or FILE.search(name) or name.endswith("_"), f"{page.name}: {name} is no setting"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_function_that_a_page_names_exists(page: Path) -> None:
+    for name in re.findall(r"`(coner(?:\.[a-z_]+){2,})`", page.read_text(encoding="utf-8")):
+        assert resolve_name(name), f"{page.name}: {name} does not exist"
 
 
 def test_tables_of_settings_show_the_defaults(defaults: dict[str, Any]) -> None:

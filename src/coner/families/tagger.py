@@ -97,7 +97,7 @@ class Tagger(ABC):
             return self.linker.knowledge
         return None if self.knowledge is None else self.knowledge.knowledge
 
-    def embed_knowledge(self, settings: KnowledgeSettings, folder: Path) -> None:
+    def _embed_knowledge(self, settings: KnowledgeSettings, folder: Path) -> None:
         """Copy the knowledge base into a new folder of the model, if the settings say so."""
         if self.knowledge is not None and settings.embed:
             from coner.families.knowledge import embed

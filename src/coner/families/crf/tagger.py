@@ -102,7 +102,7 @@ class CrfTagger(Tagger):
         np.savez(folder / WEIGHTS, starts=w.starts, tags=w.tags, values=w.values, transitions=w.transitions)
         for name, value in ((FEATURES, list(w.features)), (LEXICON, self.extractor.lexicon.to_json())):
             (folder / name).write_text(json.dumps(value), encoding="ascii")  # ASCII escapes preserve lone surrogates
-        self.embed_knowledge(self.settings.knowledge, folder)
+        self._embed_knowledge(self.settings.knowledge, folder)
 
 
 def load(folder: Path, manifest: CrfManifest) -> CrfTagger:

@@ -87,7 +87,7 @@ class EncoderTagger(NetworkTagger):
 
     def _write_files(self, folder: Path) -> None:
         super()._write_files(folder)
-        self.embed_knowledge(self.settings.knowledge, folder)
+        self._embed_knowledge(self.settings.knowledge, folder)
 
     @property
     def settings(self) -> EncoderExperiment:

@@ -117,7 +117,7 @@ class LlmTagger(Tagger):
 
     def _write_files(self, folder: Path) -> None:
         self.examples.save(folder)
-        self.embed_knowledge(self.settings.knowledge, folder)
+        self._embed_knowledge(self.settings.knowledge, folder)
 
 
 def load(folder: Path, manifest: LlmManifest) -> LlmTagger:
