@@ -66,9 +66,9 @@ class Recipe(ABC):
         return self._known
 
     def notes(self, inputs: Inputs) -> list[str]:
-        """Lines of the log: what was read, and what to know about it."""
+        """Further lines of the log: how files were read, and what to know about them and the knowledge base."""
         knowledge = self.knowledge(inputs)
-        return [self.describe(inputs), *inputs.notes, *(() if knowledge is None else knowledge.notes())]
+        return inputs.notes if knowledge is None else [*inputs.notes, *knowledge.notes()]
 
     def fingerprint(self, inputs: Inputs) -> str:
         """``identity`` as one hash."""

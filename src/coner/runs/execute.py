@@ -62,16 +62,19 @@ def execute(
     cache = cache or SplitCache()
     inputs = recipe.read(cache)
     fingerprint = recipe.fingerprint(inputs)
-    record = None if overwrite else earlier_record(recipe, folder, fingerprint, inputs.splits)
-    if record is not None and processes.count() > 1:
-        recipe.family.release(recipe.settings)
-    if record is not None and not recipe.rebuild and not pending(record, inputs.splits):
-        return record
+
+    def earlier() -> Record | None:
+        return None if overwrite else earlier_record(recipe, folder, fingerprint, inputs.splits)
+
+    if (record := earlier()) is not None:
+        if processes.count() > 1:
+            recipe.family.release(recipe.settings)
+        if not recipe.rebuild and not pending(record, inputs.splits):
+            return record
     with lock_folder(folder), Log(folder / LOG, overwrite=overwrite) as log:
-        if not overwrite:  # another process may have finished it meanwhile
-            record = earlier_record(recipe, folder, fingerprint, inputs.splits)
+        record = earlier()  # another process may have finished it meanwhile
         if record is None or recipe.rebuild:
-            for line in recipe.notes(inputs):
+            for line in [recipe.describe(inputs), *recipe.notes(inputs)]:
                 log(line)
             place = Place(folder=folder, fingerprint=fingerprint, log=log, pieces=cache.pieces, on_epoch=on_epoch)
             if overwrite:

@@ -75,10 +75,9 @@ def runs_of(
         for fraction, size in sizes.items():
             sampled = fraction < 1 or whole.data.take > 0
             data = {"test": None, "take": size if sampled else 0, "take_seed": seed if sampled else None}
-            row = f"take-{size}"
-            changes = {"kind": whole.kind, "seed": seed, "name": row, "data": data}
+            changes = {"kind": whole.kind, "seed": seed, "name": f"take-{size}", "data": data}
             changed = settings_for(override(values, changes), cache.train, source=source, log=SilentLog())
-            runs.append(CurveRun(row=row, seed=seed, fraction=fraction, settings=changed))
+            runs.append(CurveRun(fraction=fraction, settings=changed))
     return runs
 
 
@@ -108,7 +107,7 @@ def run_all(runs: Sequence[CurveRun], folder: Path, cache: SplitCache) -> Outcom
 def finished(runs: Sequence[CurveRun], folder: Path) -> dict[Fraction, list[Record]]:
     """The records of the finished runs of each fraction, ascending."""
     found: dict[Fraction, list[Record]] = {}
-    for run in sorted(runs, key=lambda run: (run.fraction, run.seed)):
+    for run in sorted(runs, key=lambda run: (run.fraction, run.settings.seed)):
         if (folder / run.folder / RECORD).exists():
             found.setdefault(run.fraction, []).append(read_record(folder / run.folder))
     return found

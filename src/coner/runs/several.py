@@ -27,16 +27,14 @@ from coner.runs.execute import LOG, check_finished, execute
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run of a list: settings that have a name, and a seed."""
+    """One run of a list: no other has both its name and its seed."""
 
-    row: str  # the name
-    seed: int
     settings: Experiment
 
     @property
     def folder(self) -> str:
         """Its folder in that of the list."""
-        return run_name(self.row, self.seed)
+        return run_name(self.settings.name, self.settings.seed)
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def fit(recipe: Training, *, log: Log, cache: SplitCache | None = None) -> Tagge
     with tempfile.TemporaryDirectory(prefix="coner-") as folder:
         place = Place(folder=Path(folder), fingerprint="sentences in memory", log=log)
         inputs = recipe.read(cache or SplitCache())
-        for line in recipe.notes(inputs)[1:]:
+        for line in recipe.notes(inputs):
             log(line)
         return recipe.build(inputs, place).tagger
 

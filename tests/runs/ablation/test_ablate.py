@@ -188,9 +188,13 @@ def test_each_row_gets_what_training_suggests_for_it(config: list[str], tmp_path
     expected = {"full": (16, 134), "large": (40, 400), "span": (16, 134), "set": (16, 3)}
     names = [(row, encoder, seed) for row in expected for encoder in ("minilm", "mpnet") for seed in (5, 6)]
     assert found == {f"{row}.{encoder}.{seed}": expected[row] for row, encoder, seed in names}
-    rates = {run.row: run.settings.train.groups["encoder"].rate for run in runs}
+    rates = {run.settings.name: run.settings.train.groups["encoder"].rate for run in runs}
     assert rates["full.minilm"] > rates["full.mpnet"]
     for run in runs:  # as coner train with the settings of the row
-        values = {**plan.settings(base, run.row.split(".")[0]), "seed": run.seed, "name": run.row}
-        values["encoder"] = {"name": run.row.split(".")[1]}
+        values = {
+            **plan.settings(base, run.settings.name.split(".")[0]),
+            "seed": run.settings.seed,
+            "name": run.settings.name,
+        }
+        values["encoder"] = {"name": run.settings.name.split(".")[1]}
         assert run.settings == settings_for(values, cache.train, source="train", log=SilentLog())

@@ -88,11 +88,10 @@ def runs_of(
         for name, row in plan.rows.items():
             first = None
             for end, chosen in settings[name].items():
-                own = chosen.seed + seed
                 against = first if name == FULL else row.against + end
                 first = first or name + end
-                changed = chosen.model_copy(update={"seed": own, "name": name + end})
-                runs.append(AblationRun(row=name + end, about=row.about, against=against, seed=own, settings=changed))
+                changed = chosen.model_copy(update={"seed": chosen.seed + seed, "name": name + end})
+                runs.append(AblationRun(about=row.about, against=against, settings=changed))
     return runs
 
 
@@ -104,7 +103,7 @@ def run_all(runs: Sequence[AblationRun], folder: Path, cache: SplitCache) -> Out
     """
     check_all(runs, folder, cache)
     with lock_folder(folder, wait=True):
-        write_plan({run.row: {"about": run.about, "against": run.against} for run in runs}, folder)
+        write_plan({run.settings.name: {"about": run.about, "against": run.against} for run in runs}, folder)
     return execute_all(runs, folder, cache)
 
 
