@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from coner.core.types import Sentence
-from coner.evaluation.score import score
+from coner.evaluation.own_labels import dev_f1
 from coner.families.encoder.backbone.batch import Batch
 from coner.families.encoder.cpu.process import restored_process
 from coner.families.encoder.training.fine_tuning import FineTuning
@@ -75,7 +75,6 @@ def choose_threshold(
     """Set the tagger's threshold to the one with the best macro F1 on dev, the first if tied; return the F1 of each."""
     trials = []
     for tagger.threshold in thresholds:
-        scores = score(dev, tagger.tag(dev)).fine
-        trials.append({"threshold": tagger.threshold, "macro_f1": scores.macro_f1, "micro_f1": scores.micro_f1})
+        trials.append({"threshold": tagger.threshold, **dev_f1(dev, tagger.tag(dev))})
     tagger.threshold = max(trials, key=lambda trial: trial["macro_f1"])["threshold"]
     return trials

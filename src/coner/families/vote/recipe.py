@@ -12,7 +12,7 @@ from coner.core.files import sha256
 from coner.data import Corpus
 from coner.data.splits import Inputs
 from coner.decoding.spans import select_spans
-from coner.evaluation.score import score
+from coner.evaluation.own_labels import dev_f1
 from coner.families.family import Built, Place
 from coner.families.manifest import MANIFEST, read_manifest
 from coner.families.members import Combination
@@ -82,10 +82,10 @@ class VoteRecipe(Combination):
 
     def _choose_threshold(self, dev: Corpus) -> list[dict[str, float]]:
         """Set the threshold with the best macro F1, the first one if tied; return all scores."""
-        votes = self.tagger.votes(dev)
-        trials = []
-        for threshold in self.vote.thresholds:
-            scores = score(dev, [select_spans(spans, threshold) for spans, _ in votes]).fine
-            trials.append({"threshold": threshold, "macro_f1": scores.macro_f1, "micro_f1": scores.micro_f1})
+        votes = [spans for spans, _ in self.tagger.votes(dev)]
+        trials = [
+            {"threshold": threshold, **dev_f1(dev, [select_spans(spans, threshold) for spans in votes])}
+            for threshold in self.vote.thresholds
+        ]
         self.tagger.threshold = max(trials, key=lambda trial: trial["macro_f1"])["threshold"]
         return trials
