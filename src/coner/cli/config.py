@@ -28,7 +28,8 @@ def config(
     from coner.config.load import builtin_configs
     from coner.core.errors import ConfigError
     from coner.families.registry import kinds
-    from coner.families.settings import config_of_kind, config_of_run
+    from coner.families.settings import config_of_kind
+    from coner.runs.choice import config_of_run
 
     configs = builtin_configs()
     if name is None:

@@ -54,10 +54,10 @@ def stats(
 
       coner kb stats kb/ --on dev.conll --train train.conll
     """
-    from coner.knowledge.coverage import measure_file
     from coner.knowledge.folder import FolderKnowledge
     from coner.report.grid import print_whole
     from coner.report.knowledge import coverage_grid, matches_line
+    from coner.runs.by_coverage import measure_file
 
     knowledge = FolderKnowledge(kb, check=True)
     if on is None:

@@ -118,8 +118,7 @@ def build(
     """
     from coner.core.progress import stderr
     from coner.data.label_map import load_map
-    from coner.knowledge.build import BuildSettings, build
-    from coner.knowledge.mentions import texts_of
+    from coner.knowledge.build import BuildSettings, build, texts_of
     from coner.knowledge.normalisation import NormalisationSettings
     from coner.knowledge.source import SourceSettings
 

@@ -14,7 +14,6 @@ from coner.config.section import section_in
 from coner.config.template import template
 from coner.core.errors import ConfigError
 from coner.families.registry import family, kinds
-from coner.records.record import read_record
 
 Settings = TypeVar("Settings", bound=Experiment)
 
@@ -56,16 +55,6 @@ def config_of_kind(kind: str) -> str:
     declared = family(kind)
     title = f"# {declared.description}: every setting with its default. Remove a # to set what is not set."
     return f"{title}\n\n{template(declared.settings, {})}"
-
-
-def config_of_run(folder: Path) -> str:
-    """The config (TOML) of a run, from its record; ``ConfigError`` if its family takes none."""
-    record = read_record(folder)
-    declared = family(record.kind)
-    if not declared.configurable:
-        raise ConfigError(f"{folder}: got a run of kind {record.kind}; expected one of a config")
-    title = f"# The settings of {record.name}. Files are named without their folders."
-    return f"{title}\n\n{template(declared.settings, record.settings)}"
 
 
 def _validate(model: type[Settings], values: Mapping[str, Any], source: str) -> Settings:

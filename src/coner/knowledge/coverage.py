@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
-from coner.core.types import Sentence, surfaces
-from coner.data import read, stream
-from coner.data.label_map import load_map
-from coner.data.reading.reader import Reading
-from coner.data.taxonomy import AUTO, FLAT, choose_taxonomy
+from coner.core.types import Sentence
 from coner.knowledge.knowledge import Knowledge, leftmost_longest
 from coner.knowledge.type_labels import TypeLabels
 
@@ -76,40 +71,6 @@ class Coverage:
         }
 
 
-def measure_file(
-    knowledge: Knowledge,
-    file: Path,
-    *,
-    train: Path | None = None,
-    label_map: str | None = None,
-    format: str = "auto",
-    **options: Unpack[Reading],
-) -> Coverage:
-    """Count what a knowledge base knows about the mentions of a labelled file.
-
-    Args:
-        knowledge: the knowledge base.
-        file: in any format.
-        train: labelled file; mentions that are not in it are unseen. By default those in one sentence of ``file`` only.
-        label_map: from types to classes, a built-in one or a file; by default learned, see ``measure``.
-        format: of ``file``; ``auto``: recognised.
-        **options: how both files are read.
-
-    Raises:
-        DataError: a file or the map is faulty.
-    """
-    seen = None if train is None else surfaces(stream(train, **options, gold=True))
-    corpus = read(file, format=format, **options, gold=True)
-    classes = None if label_map is None else TypeLabels.of_map(_sets(label_map, corpus.labels), corpus.labels)
-    return measure(knowledge, corpus.sentences, seen, classes)
-
-
-def _sets(name: str, labels: Sequence[str]) -> Mapping[str, Iterable[str]]:
-    """The classes of each type; groups of a built-in taxonomy with all labels of the file stand for their classes."""
-    found, taxonomy = load_map(name), choose_taxonomy(AUTO, labels)
-    return found.names() if taxonomy.name == FLAT else found.onto(taxonomy).sets
-
-
 def measure(
     knowledge: Knowledge,
     sentences: Sequence[Sentence],
@@ -123,10 +84,10 @@ def measure(
     sentences.
     """
     found = Coverage()
-    counts = Counter(surface for sentence in sentences for surface in _surfaces(sentence))
+    surfaces = Counter(surface for sentence in sentences for surface in _surfaces(sentence))
 
     def is_unseen(surface: str) -> bool:
-        return counts[surface] == 1 if seen is None else surface not in seen
+        return surfaces[surface] == 1 if seen is None else surface not in seen
 
     for fold in range(FOLDS):
         others = (s for n, s in enumerate(sentences) if n % FOLDS != fold)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from hashlib import blake2b
-from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 from coner.core.types import Sentence, compact_text
-from coner.data import stream
-from coner.data.reading.reader import Reading
 from coner.knowledge.entry import Match
 
 VARIABLES = 500  # per query; SQLite limits them
@@ -21,11 +18,6 @@ Own = Mapping[int, Mapping[int, int]]  # by entry and type, the number of mentio
 def text_number(sentence: Sentence) -> int:
     """A 64-bit hash of the text of a sentence, without case and white space."""
     return int.from_bytes(blake2b(compact_text(sentence).encode(), digest_size=8).digest(), "big", signed=True)
-
-
-def texts_of(files: Iterable[Path], **options: Unpack[Reading]) -> tuple[int, ...]:
-    """The ``text_number`` of each sentence of files of any format, sorted; for ``SourceSettings.leave_out``."""
-    return tuple(sorted({text_number(s) for file in files for s in stream(file, **options, predicted=True)}))
 
 
 def shared_sentences(database: sqlite3.Connection, texts: Collection[int]) -> dict[str, int]:

@@ -6,13 +6,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 from coner.core.types import Entity, Sentence, surfaces
+from coner.data import read, stream
+from coner.data.label_map import load_map
+from coner.data.reading.reader import Reading
+from coner.data.taxonomy import AUTO, FLAT, choose_taxonomy
 from coner.evaluation.results import Result, Scores
 from coner.evaluation.score import score
 from coner.families.manifest import read_manifest
 from coner.families.tagger import Tagger
 from coner.knowledge import load
+from coner.knowledge.coverage import Coverage, measure
 from coner.knowledge.knowledge import Knowledge
 from coner.knowledge.leaks import find_leak
 from coner.knowledge.type_labels import TypeLabels
@@ -67,6 +73,40 @@ def _groups(knowledge: Knowledge, labels: TypeLabels, pairs: Iterable[Pair]) -> 
                 place = entity.start, entity.end
                 group = "none" if place not in known else "right" if known[place] == entity.label else "other"
                 yield group, what
+
+
+def measure_file(
+    knowledge: Knowledge,
+    file: Path,
+    *,
+    train: Path | None = None,
+    label_map: str | None = None,
+    format: str = "auto",
+    **options: Unpack[Reading],
+) -> Coverage:
+    """Count what a knowledge base knows about the mentions of a labelled file.
+
+    Args:
+        knowledge: the knowledge base.
+        file: in any format.
+        train: labelled file; mentions that are not in it are unseen. By default those in one sentence of ``file`` only.
+        label_map: from types to classes, a built-in one or a file; by default learned, see ``measure``.
+        format: of ``file``; ``auto``: recognised.
+        **options: how both files are read.
+
+    Raises:
+        DataError: a file or the map is faulty.
+    """
+    seen = None if train is None else surfaces(stream(train, **options, gold=True))
+    corpus = read(file, format=format, **options, gold=True)
+    classes = None if label_map is None else TypeLabels.of_map(_sets(label_map, corpus.labels), corpus.labels)
+    return measure(knowledge, corpus.sentences, seen, classes)
+
+
+def _sets(name: str, labels: Sequence[str]) -> Mapping[str, Iterable[str]]:
+    """The classes of each type; groups of a built-in taxonomy with all labels of the file stand for their classes."""
+    found, taxonomy = load_map(name), choose_taxonomy(AUTO, labels)
+    return found.names() if taxonomy.name == FLAT else found.onto(taxonomy).sets
 
 
 def knowledge_of(tagger: Tagger | None, kb: str | Path | None = None) -> Knowledge | None:

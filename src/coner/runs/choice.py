@@ -9,6 +9,7 @@ from typing import Any
 
 from coner.config.experiment import DataSettings, Experiment
 from coner.config.load import builtin_configs, find_config, load_values, override
+from coner.config.template import template
 from coner.core import processes
 from coner.core.counted import counted
 from coner.core.errors import ConfigError, DataError
@@ -16,6 +17,7 @@ from coner.core.progress import Log
 from coner.core.types import Sentence
 from coner.families.registry import family, kinds
 from coner.families.settings import parse_data, parse_experiment, parse_trainable
+from coner.records.record import read_record
 
 
 def read_source(source: str | Path, name: str) -> dict[str, Any]:
@@ -31,6 +33,16 @@ def read_source(source: str | Path, name: str) -> dict[str, Any]:
         known = ", ".join(builtin_configs())
         raise DataError(f"no such file; expected data, a config (.toml), or a built-in config: {known}", source)
     return {"name": name, "data": {"train": str(source)}}
+
+
+def config_of_run(folder: Path) -> str:
+    """The config (TOML) of a run, from its record; ``ConfigError`` if its family takes none."""
+    record = read_record(folder)
+    declared = family(record.kind)
+    if not declared.configurable:
+        raise ConfigError(f"{folder}: got a run of kind {record.kind}; expected one of a config")
+    title = f"# The settings of {record.name}. Files are named without their folders."
+    return f"{title}\n\n{template(declared.settings, record.settings)}"
 
 
 def with_kind(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Unpack
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ from coner.core.progress import progress_bar
 from coner.core.types import Sentence
 from coner.data import stream
 from coner.data.files import digest
+from coner.data.reading.reader import Reading
 from coner.knowledge.description import (
     DATABASE,
     DESCRIPTION,
@@ -148,6 +149,11 @@ def _fill(store: Store, plan: Plan, scratch: Path, settings: BuildSettings, trai
         with atomic_write(scratch / FACTS) as handle:
             json.dump(facts, handle)
         store.mark_indexed()
+
+
+def texts_of(files: Iterable[Path], **options: Unpack[Reading]) -> tuple[int, ...]:
+    """The ``text_number`` of each sentence of files of any format, sorted; for ``SourceSettings.leave_out``."""
+    return tuple(sorted({text_number(s) for file in files for s in stream(file, **options, predicted=True)}))
 
 
 def _sentences(train: Path, settings: BuildSettings) -> Iterator[Sentence]:
