@@ -15,9 +15,9 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constr
 
 demo: $(VENV)/.demo
 	$(BIN)/coner train configs/demo/crf.toml --out runs/demo/crf
-	$(BIN)/coner train configs/demo/paper.toml --out runs/demo/paper
-	$(BIN)/coner compare runs/demo/crf runs/demo/paper
-	echo "the film was shot in reykjavík and scored by jóhann jóhannsson ." | $(BIN)/coner tag runs/demo/paper - --from text --to conll
+	$(BIN)/coner train configs/demo/encoder.toml --out runs/demo/encoder
+	$(BIN)/coner compare runs/demo/crf runs/demo/encoder
+	echo "the film was shot in reykjavík and scored by jóhann jóhannsson ." | $(BIN)/coner tag runs/demo/encoder - --from text --to conll
 
 test: $(VENV)/.dev
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile  # two processes on few cores: no thread spins
