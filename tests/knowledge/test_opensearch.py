@@ -22,9 +22,12 @@ from hypothesis import strategies as st
 import coner
 from coner.cli.app import run
 from coner.core.errors import ConfigError, ModelError
+from coner.core.types import Entity, Sentence
 from coner.knowledge import load
-from coner.knowledge.build import BuildSettings, build
+from coner.knowledge.build import BuildSettings, TrainingFile, build
 from coner.knowledge.folder import FolderKnowledge
+from coner.knowledge.leaks import find_leak
+from coner.knowledge.mentions import text_number
 from coner.knowledge.opensearch import OpenSearchKnowledge, connect, upload
 from helpers import SAMPLE
 from helpers.opensearch_server import Indices, opensearch_server
@@ -79,6 +82,26 @@ def test_upload_command(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_whole_is_described_as_the_folder_is(pair: Pair) -> None:
     folder, server, *_ = pair
     assert (server.hash, server.types(), server.shared([1])) == (folder.hash, folder.types(), {})
+
+
+def test_a_down_weighted_one_has_the_weights_and_sentences_of_the_folder(pair: Pair, tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text(TABLE, encoding="utf-8")
+    common = [Sentence((word, "said", "so"), ()) for word in ("davis", "Davis", "DAVIS", "Rhône", "the") for _ in "ab"]
+    sentences = [*common, Sentence(("Davis",), (Entity(0, 1, "Artist"),))]
+    train = TrainingFile(tmp_path / "train.conll", "a" * 64, lambda: sentences)
+    build([tmp_path / "names.csv"], tmp_path / "kb", BuildSettings(), train)
+    folder, address = load(tmp_path / "kb"), pair[3]
+    assert list(upload(folder, connect(address), "damped"))[-1] == folder.description.names
+    server = load(f"{address}/damped")
+    assert isinstance(server, OpenSearchKnowledge)
+    matches = server.match(WORDS)
+    assert matches == folder.match(WORDS)
+    assert [match.share for match in matches if match.start == 1] == [pytest.approx((7 - 6 + 1) / (7 + 1))]
+    texts = [*map(text_number, sentences), 1]
+    assert server.shared(texts) == folder.shared(texts) == {"train.conll": 4}
+    assert server.shared([1]) == folder.shared([1]) == server.shared([]) == {}
+    assert find_leak(server, sentences[:1]) == find_leak(folder, sentences[:1]) is not None
+    assert find_leak(server, [Sentence(("new",))]) is None
 
 
 def test_known_names_are_not_asked_for_again(pair: Pair) -> None:

@@ -89,6 +89,12 @@ class FolderKnowledge:
                 found[damping.file] = max(count, found.get(damping.file, 0))
         return found
 
+    def damping_texts(self) -> list[int]:
+        """The texts of the sentences by which names are down-weighted."""
+        with self._reading() as database:
+            rows = [] if self.description.damping is None else database.execute("SELECT text FROM damping")
+            return [int(text) for (text,) in rows]
+
     @property
     def simulated(self) -> bool:
         """Whether it was made from gold mentions."""

@@ -1,7 +1,6 @@
 """A knowledge base on an OpenSearch server, to share it between machines, or if it is too large for a disk.
 
-Each name is a document: its normalised form, which is searched, and its meaning. One more document describes the
-knowledge base.
+``documents`` says what the server holds.
 """
 
 from __future__ import annotations
@@ -9,19 +8,17 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from coner.config.section import Fraction, Natural, Rate, Section
 from coner.core.errors import ConfigError, ModelError, requires_extra
 from coner.knowledge.connection import BoundedConnection
+from coner.knowledge.documents import ABOUT, CANDIDATES, About, Value, damping_documents, damping_key, documents
 from coner.knowledge.entry import Candidate, Match
 from coner.knowledge.folder import FolderKnowledge
-from coner.knowledge.normalisation import NormalisationSettings, Normaliser
+from coner.knowledge.normalisation import Normaliser
 from coner.knowledge.spans import windows
 
 with requires_extra("A knowledge base on a server", "opensearch"):
@@ -34,46 +31,8 @@ MAPPINGS = {
     "dynamic": False,
     "properties": {"key": {"type": "keyword"}, "value": {"type": "object", "enabled": False}},
 }
-ABOUT = "about"  # id of the document that describes the knowledge base; others have numbers
-CANDIDATES = 20  # maximum per name
 ASKED, CACHED = 1000, 1 << 16  # maximum names per search, and in the cache
 TIMEOUT, RETRIES = 30, 3  # seconds; number
-
-
-class About(Section):
-    """The document that describes the knowledge base."""
-
-    format: Natural = 1
-    hash: str
-    names: Natural
-    longest: Natural = Field(le=64)  # maximum words of a name
-    normalisation: NormalisationSettings
-    types: dict[str, Natural]
-    simulated: bool = False
-
-
-class StoredCandidate(Section):
-    """A candidate."""
-
-    name: str
-    types: dict[str, Rate]
-    titles: dict[str, str]
-    description: str
-    prior: Rate
-    id: str
-    source: str
-    weight: Rate
-
-
-class Value(Section):
-    """The meaning of a name."""
-
-    alias: Natural
-    types: dict[str, Rate]
-    entries: Natural
-    prior: Rate
-    share: Fraction = 1.0
-    candidates: Annotated[list[StoredCandidate], Field(max_length=CANDIDATES)]
 
 
 Values = dict[str, Value | None]  # by normalised name; ``None``: the index lacks it
@@ -105,12 +64,15 @@ def upload(knowledge: FolderKnowledge, client: OpenSearch, index: str) -> Iterat
         normalisation=description.normalisation,
         types=knowledge.types(),
         simulated=knowledge.simulated,
+        damping=description.damping.file if description.damping else "",
     )
+    sentences = damping_documents(knowledge.damping_texts())
     with _asking(client):
         if client.indices.exists(index=index):
             raise ConfigError(f"--index: {index!r} exists. Fix: delete it, or choose another name")
         client.indices.create(index=index, body={"mappings": MAPPINGS})
-        for done, _ in enumerate(streaming_bulk(client, _documents(knowledge), index=index, max_retries=RETRIES), 1):
+        deque(streaming_bulk(client, sentences, index=index, max_retries=RETRIES), maxlen=0)
+        for done, _ in enumerate(streaming_bulk(client, documents(knowledge), index=index, max_retries=RETRIES), 1):
             yield done
         client.index(index=index, id=ABOUT, body={"value": about.model_dump(mode="json")}, refresh=True)
 
@@ -156,8 +118,11 @@ class OpenSearchKnowledge:
         ]
 
     def shared(self, texts: Collection[int]) -> dict[str, int]:
-        """Empty: there are no labelled sources."""
-        return {}
+        """The file by which it is down-weighted, if it has some of these texts: there are no labelled sources."""
+        if not self._about.damping:
+            return {}
+        count = len(self._find([damping_key(text) for text in sorted(set(texts))]))
+        return {self._about.damping: count} if count else {}
 
     def types(self) -> dict[str, int]:
         """The number of entries of each type."""
@@ -180,20 +145,24 @@ class OpenSearchKnowledge:
             found = {key: self._known[key] for key in keys if key in self._known}
         if not (missing := sorted({*keys} - found.keys())):
             return found
-        searches: list[dict[str, Any]] = []
-        for first in range(0, len(missing), ASKED):
-            some = missing[first : first + ASKED]
-            searches += [{}, {"query": {"terms": {"key": some}}, "size": len(some)}]
         with _asking(self._client):
-            responses = self._client.msearch(body=searches, index=self._index)["responses"]
-            hits = [hit["_source"] for response in responses for hit in response["hits"]["hits"]]
-            answered = {str(hit["key"]): Value.model_validate(hit["value"]) for hit in hits}
+            answered = {str(hit["key"]): Value.model_validate(hit["value"]) for hit in self._find(missing)}
         new = {key: answered.get(key) for key in missing}
         with self._lock:
             if len(self._known) + len(new) > CACHED:
                 self._known.clear()
             self._known.update(new)
         return {**found, **new}
+
+    def _find(self, keys: Sequence[str]) -> list[dict[str, Any]]:
+        """The documents with these keys, each of which has at most one."""
+        searches: list[dict[str, Any]] = []
+        for first in range(0, len(keys), ASKED):
+            some = keys[first : first + ASKED]
+            searches += [{}, {"query": {"terms": {"key": some}}, "size": len(some)}]
+        with _asking(self._client):
+            responses = self._client.msearch(body=searches, index=self._index)["responses"] if keys else []
+            return [hit["_source"] for response in responses for hit in response["hits"]["hits"]]
 
 
 def open_address(address: str) -> OpenSearchKnowledge:
@@ -215,14 +184,6 @@ def connect(address: str, *, user: str = "", password: str = "") -> OpenSearch:
     options: dict[str, Any] = {"http_auth": (user, password)} if user else {}
     options |= {"connection_class": BoundedConnection, "max_retries": RETRIES, "retry_on_timeout": True}
     return OpenSearch([address.rstrip("/")], timeout=TIMEOUT, **options)
-
-
-def _documents(knowledge: FolderKnowledge) -> Iterable[Mapping[str, Any]]:
-    for key, match in knowledge.names():
-        things = [asdict(candidate) for candidate in knowledge.candidates(match, CANDIDATES)]
-        value = {"alias": match.alias, "types": dict(match.types), "entries": match.entries, "prior": match.prior}
-        value["share"] = match.share
-        yield {"_id": str(match.alias), "key": key, "value": {**value, "candidates": things}}
 
 
 def _candidates(value: Value | None, limit: int) -> list[Candidate]:
