@@ -187,7 +187,9 @@ def test_a_server_stands_in_for_the_folder_of_a_model(
     files = [str(tmp_path / name) for name in ("a.conll", "b.conll")]
     for file, kb in zip(files, (str(folder.folder), url), strict=True):
         assert run(["tag", str(out), str(SAMPLE / "dev.conll"), "--kb", kb, "-o", file]) == 0
+        assert run(["compare", str(out), "--kb", kb, "--html", f"{file}.html"]) == 0
     assert Path(files[0]).read_bytes() == Path(files[1]).read_bytes()
+    assert Path(f"{files[0]}.html").read_bytes() == Path(f"{files[1]}.html").read_bytes()
     with pytest.raises(ConfigError, match="expected server and index"):
         load(address)
 

@@ -30,8 +30,11 @@ def compare(
         Path | None, typer.Option(metavar="FILE", help="Also write a web page: tables, plots, sentences with errors.")
     ] = None,
     kb: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Knowledge base whose entries the web page shows with each mention."),
+        str | None,
+        typer.Option(
+            metavar="DIR|URL",
+            help="Knowledge base whose entries the web page shows with each mention: folder, or server/index.",
+        ),
     ] = None,
     pictures: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Also write the main plots, as SVG and PNG.")
