@@ -45,7 +45,9 @@ def test_the_index_finds_the_only_long_name_one_edit_apart(
     path = tmp_path_factory.mktemp("index") / VARIANTS
     write_variants(enumerate(names), path)
     near = [number for number, name in enumerate(names) if len(name) >= 8 and distance(name, text) == 1]
-    assert Variants(path, names.__getitem__).near([text, text]) == [near[0] if len(near) == 1 else None] * 2
+    places = [0, len(text) + 3], [len(text), 2 * len(text) + 3]
+    found = Variants(path, names.__getitem__).near(f"{text} b {text}", *places)
+    assert found == ({0: near[0], 1: near[0]} if len(near) == 1 else {})
 
 
 def test_names_with_a_typo_are_found_in_sentences_only_on_request(tmp_path: Path) -> None:
@@ -81,7 +83,7 @@ def test_a_damaged_index_finds_nothing_or_is_refused(tmp_path: Path, content: by
     try:
         assert near.match(["mlies", "davis"]) == []
     except ModelError as error:
-        assert "variants.bin: is damaged" in str(error)
+        assert "edits.bin: is damaged" in str(error)
     with pytest.raises(ModelError, match="is not the file that"):
         FolderKnowledge(tmp_path / "kb", check=True)
 

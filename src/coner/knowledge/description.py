@@ -16,7 +16,7 @@ from coner.core.untrusted import read_json
 from coner.knowledge.normalisation import NormalisationSettings
 
 DESCRIPTION, TRIE, DATABASE = "kb.json", "names.marisa", "entries.sqlite"
-VARIANTS = "variants.bin"  # of a knowledge base that also matches names one edit apart
+VARIANTS = "edits.bin"  # of a knowledge base that also matches names one edit apart
 NAMES = "names.txt"  # instead of the trie, in a model folder
 CONTENT = {"normalisation", "longest", "names", "entries", "types", "files", "simulated"}  # of a description
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -85,7 +85,8 @@ def read_description(folder: Path) -> Description:
         raise ModelError(f"{path}: cannot be read: {error}. Fix: build it again") from None
     expected = [TRIE, DATABASE, *[VARIANTS] * found.edits]
     if set(found.files) != set(expected):
-        raise ModelError(f"{path}: files: got {', '.join(found.files)[:200]}; expected {', '.join(expected)}")
+        got = f"got {', '.join(found.files)[:200]}; expected {', '.join(expected)}"
+        raise ModelError(f"{path}: files: {got}. Fix: build it again")
     if found.format < 3 and found.damping is not None:
         got = f"got format {found.format}, which lacks the sentences by which its names are down-weighted; expected 3"
         raise ModelError(f"{path}: {got}. Fix: build it again")

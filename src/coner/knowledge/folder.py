@@ -12,6 +12,8 @@ from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
+
 from coner.core.errors import ModelError, requires_extra
 from coner.core.files import as_text, sha256
 from coner.knowledge.database import allow_steps, open_database, reason, shares_of_names
@@ -19,7 +21,7 @@ from coner.knowledge.description import DATABASE, DESCRIPTION, NAMES, TRIE, VARI
 from coner.knowledge.entry import MAX_PRIOR, Candidate, Match, check_values
 from coner.knowledge.mentions import VARIABLES, damping_sentences, mentions_in, shared_sentences, without
 from coner.knowledge.normalisation import Normaliser
-from coner.knowledge.spans import find_spans, windows
+from coner.knowledge.spans import NormalisedWords, find_spans
 from coner.knowledge.variants import Variants
 
 with requires_extra("A knowledge base", "knowledge"):
@@ -125,7 +127,7 @@ class FolderKnowledge:
         key = self._normalise(name)
         if f"{key} " in self._trie:
             return self._candidates(self._number(self._trie[f"{key} "]), limit)
-        (near,) = self._near([key])
+        near = self._near(key, [0], [len(key)]).get(0)
         return [] if near is None else self._candidates(near, limit)
 
     def forget(self) -> None:
@@ -147,20 +149,22 @@ class FolderKnowledge:
 
     def _spans(self, words: Sequence[str]) -> list[tuple[int, int, int]]:
         """Start, end and number of each name, sorted."""
-        found = find_spans(words, self._trie, self._normalise, self.longest)
+        sentence = NormalisedWords.of(words, self._normalise)
+        found = find_spans(sentence, self._trie, self.longest)
         numbers = {(start, end): self._number(in_trie) for start, end, in_trie in found}
-        if self._variants is not None:
-            others = [span for span in windows(words, self._normalise, self.longest) if span[:2] not in numbers]
-            near = self._near([text for *_, text in others])
-            numbers |= {(start, end): n for (start, end, _), n in zip(others, near, strict=True) if n is not None}
+        if self._variants is not None and sentence.words:
+            first, last = sentence.windows(self.longest)
+            starts, ends = np.array(sentence.starts)[first], np.array(sentence.ends)[last]
+            for i, number in self._near(sentence.text, starts, ends).items():
+                numbers.setdefault((sentence.words[first[i]], sentence.words[last[i]] + 1), number)
         return [(start, end, number) for (start, end), number in sorted(numbers.items())]
 
-    def _near(self, texts: Sequence[str]) -> list[int | None]:
-        """For each text the number of the only name that is one edit apart from it."""
+    def _near(self, text: str, starts: Sequence[int], ends: Sequence[int]) -> dict[int, int]:
+        """The number of the only name that is one edit apart from a part of a text, by the index of the part."""
         if self._variants is None:
-            return [None] * len(texts)
+            return {}
         try:
-            return self._variants.near(texts)
+            return self._variants.near(text, starts, ends)
         except (IndexError, KeyError):
             raise ModelError(f"{self.folder / VARIANTS}: is damaged. Fix: build it again") from None
 
