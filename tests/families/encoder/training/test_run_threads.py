@@ -72,6 +72,11 @@ def test_a_resumed_run_keeps_its_threads_unless_the_environment_sets_others(
     assert any("before the stop 3" in line for line in lines) is bool(requested)
 
 
-def test_threads_of_the_settings_are_used_and_recorded(tuning_for: Make, cores: Callable[[int], None]) -> None:
+def test_threads_of_the_settings_are_used_from_the_start_and_recorded(
+    tuning_for: Make, cores: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     cores(1)
+    before = list[int]()
+    monkeypatch.setattr(FineTuning, "compute_frozen", lambda _: before.append(torch.get_num_threads()))
     assert tuning_for(threads=2).run().facts["threads"] == 2
+    assert before == [2]

@@ -20,13 +20,13 @@ Result = TypeVar("Result")
 TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8  # parameters of glibc's mallopt(3)
 
 
-def configure_process() -> None:
-    """Compute with one thread per core, and let glibc keep freed memory for the rest of this process.
+def configure_process(threads: int = 0) -> None:
+    """Compute with ``threads`` threads (0: one per core), and let glibc keep freed memory for the rest of this process.
 
     Otherwise glibc returns large blocks to the system, which it soon requests again, page by page and zeroed. A step
     frees and allocates hundreds of megabytes: gradients, copies of weights in bfloat16.
     """
-    torch.set_num_threads(thread_count())
+    torch.set_num_threads(threads or thread_count())
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
     if mallopt is not None:  # else another C library
         # One arena, so that the next step can use the memory that the threads of an evaluation have freed.

@@ -92,7 +92,7 @@ class FineTuning(Generic[T]):
     def run(self) -> Built:
         """Train to the end, or resume from the checkpoint; process 0 gets the weights of the best epoch."""
         self.job.claim()
-        configure_process()
+        configure_process(self.threads)
         tagger, trainer, job, processes = self.tagger, self.trainer, self.job, self.trainer.processes
         if not processes.start(job.fingerprint):
             return Built(tagger)
