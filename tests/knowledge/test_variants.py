@@ -12,6 +12,8 @@ from coner.core.errors import ConfigError, ModelError
 from coner.knowledge.description import VARIANTS
 from coner.knowledge.embedded import open_embedded
 from coner.knowledge.folder import FolderKnowledge
+from coner.knowledge.normalisation import NormalisationSettings, Normaliser
+from coner.knowledge.spans import NormalisedWords, windows
 from coner.knowledge.variants import Variants, one_edit_apart, write_variants
 from helpers.names import knowledge
 
@@ -48,6 +50,17 @@ def test_the_index_finds_the_only_long_name_one_edit_apart(
     places = [0, len(text) + 3], [len(text), 2 * len(text) + 3]
     found = Variants(path, names.__getitem__).near(f"{text} b {text}", *places)
     assert found == ({0: near[0], 1: near[0]} if len(near) == 1 else {})
+
+
+@given(st.lists(st.sampled_from(["a", "b-c", "", "!", "東京", "d-e/f", "Rhône"]), max_size=7), st.integers(1, 5))
+def test_arrays_of_windows_hold_those_that_are_built_one_by_one(words: list[str], longest: int) -> None:
+    normalise = Normaliser(NormalisationSettings())
+    sentence = NormalisedWords.of(words, normalise)
+    found = [
+        (sentence.words[i], sentence.words[j] + 1, sentence.text[sentence.starts[i] : sentence.ends[j]])
+        for i, j in zip(*sentence.windows(longest), strict=True)
+    ]
+    assert found == list(windows(words, normalise, longest))
 
 
 def test_names_with_a_typo_are_found_in_sentences_only_on_request(tmp_path: Path) -> None:
