@@ -1,6 +1,7 @@
 """Names in sentences: a knowledge base compared with a dict of the same names and with Aho-Corasick.
 
     python benchmarks/knowledge.py [--names 6000000] [--work DIR] [--rounds 5]
+    python benchmarks/knowledge.py --sources FILE... --text FILE [--work DIR] [--rounds 5]
 
 Names of one to four words and sentences of 20 words are drawn from one vocabulary with Zipf's frequencies, so that
 most sentences have matches. The dict is asked for every span of up to four words; the automaton (ahocorasick-rs)
@@ -8,24 +9,35 @@ searches the normalised text, and what does not begin and end with a word is lef
 the same matches as ours, and know no types, which ours reads too. ``--work`` keeps the knowledge base for the next
 start. Time to load and memory are those of a fresh process that opens it, and that then matches all sentences; the
 others are of further rounds over them, in which names that were read are known.
+
+With ``--sources``, names of these files are searched with and without ``--edits 1``, in the words of a labelled file,
+cut into sentences; and again each of its mentions that a name covers, after one typo in it (``coner.data.noise``).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
+from statistics import median
 
 import ahocorasick_rs  # type: ignore[import-not-found]
-from harness import arguments, command, compare, positive, report
+from harness import arguments, command, compare, existing, positive, report
 
+from coner.core.types import Sentence
+from coner.data import read
+from coner.data.noise import Noise, load_keyboard
 from coner.knowledge.build import BuildSettings, build
+from coner.knowledge.description import VARIANTS
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.normalisation import NormalisationSettings, Normaliser
 
@@ -102,15 +114,68 @@ def by_automaton(automaton: ahocorasick_rs.AhoCorasick, sentences: Sequence[Sequ
     return found
 
 
+def measure_edits(options: argparse.Namespace, work: Path) -> None:
+    """Search names of files exactly, and one edit apart."""
+    bases, facts = list[FolderKnowledge](), dict[str, object]()
+    for edits in (0, 1):
+        if not (work / f"edits-{edits}/kb.json").exists():
+            build(options.sources, work / f"edits-{edits}", BuildSettings(edits=edits))
+        bases.append(FolderKnowledge(work / f"edits-{edits}"))
+    exact, near = bases
+    corpus = read(options.text, gold=True).sentences
+    words = [word for sentence in corpus for word in sentence.words]
+    sentences = [words[i : i + LENGTH] for i in range(0, len(words), LENGTH)][:SENTENCES]
+    index = near.description.files[VARIANTS].bytes
+    facts |= {"names": exact.description.names, "MB of the index of edits": round(index / 1e6, 1)}
+    facts["sentences"] = len(sentences)
+    times = [(processor_time(exact, sentences), processor_time(near, sentences)) for _ in range(options.rounds + 1)][1:]
+    for how, of_rounds in zip(("exact", "one edit"), zip(*times, strict=True), strict=True):
+        facts[f"ms of processor time per sentence, {how}"] = round(1000 * median(of_rounds) / len(sentences), 3)
+    packages = ["coner", "marisa-trie", "numpy"]
+    facts |= found_with_a_typo(exact, near, corpus)
+    report(options.out / "knowledge_edits.json", "Names one edit apart", [], packages=packages, facts=facts)
+
+
+def processor_time(knowledge: FolderKnowledge, sentences: Sequence[Sequence[str]]) -> float:
+    """Seconds of the processor for all sentences, whatever other processes do."""
+    start = time.process_time()
+    for sentence in sentences:
+        knowledge.match(sentence)
+    return time.process_time() - start
+
+
+def found_with_a_typo(exact: FolderKnowledge, near: FolderKnowledge, corpus: Sequence[Sentence]) -> dict[str, int]:
+    """How many of the mentions that a name covers still match this name after a typo in one of their words."""
+    noise, counts = Noise(load_keyboard("qwerty"), rate=1, where="mentions", words=1), Counter[str]()
+    for sentence in corpus:
+        known = {(match.start, match.end): match.alias for match in exact.match(sentence.words)}
+        for mention in sentence.entities or ():
+            if (alias := known.get((mention.start, mention.end))) is None:
+                continue
+            [noisy] = noise([replace(sentence, entities=(mention,))])
+            counts["mentions that a name covers"] += 1
+            for how, knowledge in (("exact", exact), ("one edit", near)):
+                found = {(match.start, match.end): match.alias for match in knowledge.match(noisy.words)}
+                match = found.get((mention.start, mention.end))
+                counts[f"found after a typo, {how}"] += match == alias
+                counts[f"another name after a typo, {how}"] += match not in (alias, None)
+    return dict(counts)
+
+
 def main() -> None:
     """Build, measure."""
     parser = arguments(__doc__)
     parser.add_argument("--names", type=positive, default=6_000_000)
     parser.add_argument("--work", type=Path, default=None)
+    parser.add_argument("--sources", type=existing, nargs="+", default=[])
+    parser.add_argument("--text", type=existing, default=None)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         work = options.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
+        if options.sources:
+            measure_edits(options, work)
+            return
         generator, table, facts = random.Random(1), work / "names.jsonl", dict[str, object]()
         if not table.exists():
             generate(table, options.names, generator)
