@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from harness import SAMPLE, arguments, command, existing, positive, report, row, spell
@@ -62,6 +63,14 @@ class Service:
     process: subprocess.Popen[str]
     port: int
 
+    def ready(self) -> bool:
+        """Whether its model is loaded."""
+        try:
+            with urlopen(f"http://127.0.0.1:{self.port}/ready") as answer:
+                return bool(answer.status == 200)
+        except HTTPError:
+            return False
+
     def memory(self) -> float:
         """Resident memory in MB."""
         text = urlopen(f"http://127.0.0.1:{self.port}/metrics").read().decode()
@@ -78,9 +87,11 @@ def served(model: Path, *options: str) -> Iterator[Service]:
         assert process.stderr is not None
         lines = iter(process.stderr.readline, "")
         port = int(next(m[1] for m in (re.search(r"on http://.*:(\d+)$", line) for line in lines) if m))
-        next(line for line in lines if "is ready" in line)
+        service = Service(process, port)
+        while not service.ready():
+            time.sleep(0.1)
         try:
-            yield Service(process, port)
+            yield service
         finally:
             process.send_signal(signal.SIGTERM)
             code = process.wait(60)
