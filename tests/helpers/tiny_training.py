@@ -24,6 +24,7 @@ from coner.families.encoder.training.checkpoint import read_checkpoint
 from coner.families.encoder.training.fine_tuning import FineTuning
 from coner.families.encoder.training.trainer import Trainer
 from coner.families.family import TrainingJob
+from coner.families.knowledge import TrainingKnowledge
 from helpers.rivers import SENTENCES as FOUR
 from helpers.rivers import TAXONOMY
 
@@ -47,7 +48,8 @@ def tuning_of(settings: EncoderExperiment, folder: Path, **job: Any) -> FineTuni
 
 
 def tuning_of_case(case: dict[str, Any], encoder: Path, folder: Path) -> FineTuning:
-    """A training run with the settings of a case and its weights of sentences."""
+    """A training run with the settings of a case, its weights of sentences and the knowledge base, if it uses it."""
+    names, known = {"base": str(encoder.parent / "names/kb"), **case.get("knowledge", {})}, None
     settings = EncoderExperiment.model_validate(
         {
             "kind": "encoder",
@@ -58,9 +60,13 @@ def tuning_of_case(case: dict[str, Any], encoder: Path, folder: Path) -> FineTun
                 **{"precision": "float32", "device": "cpu", "epochs": 2, "batch": 5, "groups": RATES},
                 **case.get("train", {}),
             },
+            "knowledge": names if "knowledge" in case else {},
         }
     )
-    return tuning_of(settings, folder, dev=DEV, weights=case.get("weights"))
+    if settings.knowledge.base is not None:
+        known = TrainingKnowledge(settings.knowledge.base, settings.knowledge, {})
+        known.learn(SENTENCES, SENTENCES)
+    return tuning_of(settings, folder, dev=DEV, weights=case.get("weights"), knowledge=known)
 
 
 def history_without_times(trainer: Trainer) -> list[dict[str, Any]]:

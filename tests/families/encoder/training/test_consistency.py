@@ -11,26 +11,63 @@ import torch
 from safetensors.torch import load_file
 from torch.nn import functional
 
+from coner.families.encoder.backbone.batch import collate
 from coner.families.encoder.consistency import divergence
 from coner.families.encoder.training import CHECKPOINT
 from coner.families.encoder.training.fine_tuning import FineTuning
+from coner.families.knowledge import TrainingKnowledge
+from helpers.names import knowledge
 from helpers.rivers import SENTENCES
 from helpers.tiny_training import PowerCut, cut_before, tuning_of
 
 Make = Callable[..., FineTuning]
+NAMES = "name,types,description\nrhine,River|City,flows through basel\nsão paulo,City,the city\nbasel,City,\n"
+COMBINED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "frozen": {"encoder": {"freeze_layers": 2}},
+    "vectors": {"knowledge": {"join": "gate"}},
+    "text": {"knowledge": {"join": "add", "text": 12}},
+    "frozen, vectors": {"encoder": {"freeze_layers": 2}, "knowledge": {"join": "concat"}},
+}
+
+
+class Masks(torch.nn.Module):
+    """In place of dropout: the words of each pass, half of all, are multiplied by its mask."""
+
+    def __init__(self, *masks: torch.Tensor) -> None:
+        super().__init__()
+        self.masks = masks
+
+    def forward(self, words: torch.Tensor) -> torch.Tensor:
+        passes = zip(words.chunk(len(self.masks)), self.masks, strict=True)
+        return torch.cat([part * mask for part, mask in passes])
 
 
 @pytest.fixture
 def tuning_for(settings_for: Callable[..., Any], tmp_path: Path) -> Make:
     def make(
-        folder: str = "run", *, weights: list[float] | None = None, train: dict[str, Any] | None = None, **head: Any
+        folder: str = "run",
+        *,
+        weights: list[float] | None = None,
+        train: dict[str, Any] | None = None,
+        other: dict[str, Any] | None = None,
+        **head: Any,
     ) -> FineTuning:
+        other, known = dict(other or {}), None
+        if names := other.pop("knowledge", None):
+            base = tmp_path / "names/kb"
+            folder_of = base if base.exists() else knowledge(tmp_path / "names", NAMES).folder
+            other["knowledge"] = {"base": str(folder_of), "warm_up": 0, **names}
         settings = settings_for(
             head=head,
             auxiliary={"schedule": "constant", "start": 0.4},
             train={"epochs": 2, "batch": 4, "batch_pieces": 24, "checkpoint_minutes": 1e-9, **(train or {})},
+            **other,
         )
-        return tuning_of(settings, tmp_path / folder, train=SENTENCES, weights=weights)
+        if names:
+            known = TrainingKnowledge(settings.knowledge.base, settings.knowledge, {})
+            known.learn(SENTENCES, SENTENCES)
+        return tuning_of(settings, tmp_path / folder, train=SENTENCES, weights=weights, knowledge=known)
 
     return make
 
@@ -58,6 +95,45 @@ def test_without_dropout_the_two_passes_agree_and_the_losses_are_those_of_one(tu
     assert losses[1] == pytest.approx({**losses[0], "consistency": 0.0}, rel=1e-5, abs=1e-5)
 
 
+@pytest.mark.parametrize("other", COMBINED.values(), ids=COMBINED)
+def test_losses_of_two_passes_are_those_written_by_hand_and_of_a_batch_those_of_its_sentences(
+    tuning_for: Make, other: dict[str, Any]
+) -> None:
+    weights, examples = [1.0, 0.3, 0.5, 1.7], [0, 1, 3]
+    once, twice = (
+        tuning_for(f"run {c}", weights=weights, other=other, decoder="softmax", consistency=c) for c in (0.0, 2.0)
+    )
+    network, single = twice.tagger.network.eval(), once.tagger.network.eval()
+    if "knowledge" in other:
+        torch.nn.init.normal_(network.knowledge.weight)
+    single.load_state_dict(network.state_dict())
+    for tuning in (once, twice):
+        tuning.compute_frozen()
+    masks = torch.rand(2, network.emissions.in_features).round().add(0.5)
+    network.dropout = Masks(*masks)
+
+    def of(tuning: FineTuning, some: list[int]) -> dict[str, float]:
+        return {name: float(loss.detach()) for name, loss in tuning.trainer.objective.losses(some).items()}
+
+    expected, tags = dict.fromkeys(("fine", "coarse", "consistency"), 0.0), []
+    for mask in masks:
+        single.dropout = Masks(mask)
+        expected |= {name: expected[name] + loss / 2 for name, loss in of(once, examples).items()}
+        pieces = [once.trainer.objective.pieces[i] for i in examples]
+        scores = single(collate(pieces, once.tagger.pieces, "cpu")).detach()
+        tags.append([row[: len(SENTENCES[i])].log_softmax(-1) for i, row in zip(examples, scores, strict=True)])
+    for i, p, q in zip(examples, *tags, strict=True):
+        both = functional.kl_div(q, p, reduction="sum", log_target=True) + functional.kl_div(
+            p, q, reduction="sum", log_target=True
+        )
+        expected["consistency"] += weights[i] * float(both) / 2
+    found = of(twice, examples)
+    assert found["consistency"] > 0.01
+    assert found == pytest.approx(expected, rel=1e-4)
+    alone = [of(twice, [i]) for i in examples]
+    assert found == pytest.approx({name: sum(one[name] for one in alone) for name in found}, rel=1e-4)
+
+
 def test_with_dropout_the_divergence_enters_the_minimised_sum(tuning_for: Make) -> None:
     objective = tuning_for(dropout=0.5, consistency=2.0).trainer.objective
     assert objective.names == ("fine", "coarse", "consistency")
@@ -82,8 +158,11 @@ def test_the_divergence_is_in_history_log_and_curves_also_with_adversarial_train
     assert "loss/consistency" in objective.curves({"fine": 1.0, "coarse": 1.0, "consistency": 0.1}, 0)
 
 
-def test_an_interrupted_run_with_two_passes_resumes_exactly(tuning_for: Make, tmp_path: Path) -> None:
-    head = {"dropout": 0.3, "consistency": 1.0}
+@pytest.mark.parametrize("other", COMBINED.values(), ids=COMBINED)
+def test_an_interrupted_run_with_two_passes_resumes_exactly(
+    tuning_for: Make, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    head = {"dropout": 0.3, "consistency": 1.0, "other": other}
     tuning_for("whole", **head).run()
     cut = tuning_for("cut", **head)
     cut_before(cut.trainer, steps=1)

@@ -23,6 +23,7 @@ from coner.core.errors import ConfigError
 from coner.families.encoder.training import CHECKPOINT
 from coner.families.encoder.training.process_group import ProcessGroup
 from helpers import ROOT, tiny
+from helpers.names import knowledge
 from helpers.tiny_training import (
     NO_DROPOUT,
     PowerCut,
@@ -38,6 +39,12 @@ SAME: dict[str, dict[str, Any]] = {  # batches of 5 of 12 sentences: the last ha
     "crf": {"head": FULL, "weights": WEIGHTS},
     "weighted": {"head": {"decoder": "softmax", "loss": "weighted"}, "train": {"batch_pieces": 8}},
     "focal": {"head": {"decoder": "valid", "loss": "focal"}, "weights": WEIGHTS, "auxiliary": {"by": "step"}},
+    "consistency": {
+        "head": {"decoder": "crf", "consistency": 1.0},
+        "weights": WEIGHTS,
+        "encoder": {"freeze_layers": 1},
+        "knowledge": {"warm_up": 0, "dropout": 0.0},
+    },
     "rows": {"head": {"decoder": "softmax"}, "encoder": {"embeddings": "rows"}},
     "frozen": {"head": {"layers": (-1, 1), "mix": "weighted"}, "encoder": {"freeze_layers": 2}},
     "empty-shards": {"train": {"batch": 1}, "encoder": {"embeddings": "rows"}},
@@ -47,7 +54,12 @@ SAME: dict[str, dict[str, Any]] = {  # batches of 5 of 12 sentences: the last ha
     },  # the coarse layer gets no gradient in the last epochs
     "patience": {"train": {"epochs": 9, "patience": 1, "groups": {"encoder": {"rate": 0}, "head": {"rate": 0}}}},
 }
-DROPOUT: dict[str, Any] = {"head": {**FULL, "dropout": 0.3}, "model": "dropping", "train": {"checkpoint_minutes": 1e-9}}
+DROPOUT: dict[str, Any] = {
+    "head": {**FULL, "dropout": 0.3, "consistency": 1.0},
+    "model": "dropping",
+    "knowledge": {"warm_up": 0, "text": 12},
+    "train": {"checkpoint_minutes": 1e-9},
+}
 CUT: dict[str, Any] = {"head": FULL, "train": {"checkpoint_minutes": 1e-9}}
 CASES = [
     *({"folder": name, **case} for name, case in SAME.items()),
@@ -92,7 +104,8 @@ def in_two(root: Path, cases: list[dict[str, Any]]) -> list[int]:
 
 
 def make_encoders(root: Path) -> None:
-    """A tiny encoder, and one without its dropout."""
+    """A tiny encoder, and one without its dropout; a knowledge base."""
+    knowledge(root / "names", "name,types,description\nrhine,River|City,a river\nbasel,City,\n")
     for name, changes in (("dropping", {}), ("encoder", NO_DROPOUT)):
         (root / name).mkdir()
         tiny.mbert(root / name)
