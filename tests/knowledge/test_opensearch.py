@@ -23,8 +23,9 @@ import coner
 from coner.cli.app import run
 from coner.core.errors import ConfigError, ModelError
 from coner.core.types import Entity, Sentence
+from coner.data import write_conll
 from coner.knowledge import load
-from coner.knowledge.build import BuildSettings, TrainingFile, build
+from coner.knowledge.build import BuildSettings, build
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.leaks import find_leak
 from coner.knowledge.mentions import text_number
@@ -88,8 +89,9 @@ def test_a_down_weighted_one_has_the_weights_and_sentences_of_the_folder(pair: P
     (tmp_path / "names.csv").write_text(TABLE, encoding="utf-8")
     common = [Sentence((word, "said", "so"), ()) for word in ("davis", "Davis", "DAVIS", "Rhône", "the") for _ in "ab"]
     sentences = [*common, Sentence(("Davis",), (Entity(0, 1, "Artist"),))]
-    train = TrainingFile(tmp_path / "train.conll", "a" * 64, lambda: sentences)
-    build([tmp_path / "names.csv"], tmp_path / "kb", BuildSettings(), train)
+    with (tmp_path / "train.conll").open("w", encoding="utf-8") as handle:
+        write_conll(sentences, handle)
+    build([tmp_path / "names.csv"], tmp_path / "kb", BuildSettings(), tmp_path / "train.conll")
     folder, address = load(tmp_path / "kb"), pair[3]
     assert list(upload(folder, connect(address), "damped"))[-1] == folder.description.names
     server = load(f"{address}/damped")
