@@ -99,6 +99,13 @@ class FineTunedExperiment(Experiment):
     encoder: EncoderSettings = EncoderSettings()
     train: TrainSettings = TrainSettings()
 
+    @model_validator(mode="after")
+    def _check_frozen(self) -> FineTunedExperiment:
+        if self.encoder.unfreeze_after < 1 and not self.encoder.freeze_layers:
+            got = f"got {self.encoder.unfreeze_after} with encoder.freeze_layers = 0, which freezes nothing"
+            raise ValueError(f"encoder.unfreeze_after: {got}. Fix: set encoder.freeze_layers too, such as 3")
+        return self
+
 
 class FineTunedManifest(Manifest):
     """``model.json`` of a fine-tuned encoder."""

@@ -206,6 +206,13 @@ def test_file_that_cannot_be_written_is_one_line(
         tuning_for().run()
 
 
+def test_layers_that_are_not_frozen_cannot_be_unfrozen(tuning_for: Make) -> None:
+    with pytest.raises(
+        ValueError, match=r"encoder.unfreeze_after: got 0.5 with encoder.freeze_layers = 0, which freezes"
+    ):
+        tuning_for(freeze=0, encoder={"unfreeze_after": 0.5})
+
+
 def test_more_layers_than_there_are_is_one_line(tuning_for: Make) -> None:
     with pytest.raises(ConfigError, match=r"encoder.freeze_layers: got 4; expected at most 3, the layers of this"):
         tuning_for(freeze=4)

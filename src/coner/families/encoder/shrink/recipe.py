@@ -135,7 +135,7 @@ def _values(options: ShrinkOptions, teacher: EncoderExperiment, layers: int, nam
             raise ConfigError(f"--set {text!r:.200}: {message}; the others are those of the teacher")
     values = teacher.model_dump(mode="json", exclude={"data", "auxiliary"})
     values |= {"name": name, "data": {split: str(path) for split, path in options.files.items()}}
-    values["encoder"] |= {"keep_layers": layers, "freeze_layers": 0}
+    values["encoder"] |= {"keep_layers": layers, "freeze_layers": 0, "unfreeze_after": 1.0}
     values["head"] |= {"consistency": 0.0}
     values["train"] = {key: value for key, value in values["train"].items() if key in KEPT}
     return apply_overrides(values, options.overrides)
