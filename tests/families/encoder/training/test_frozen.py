@@ -207,9 +207,7 @@ def test_file_that_cannot_be_written_is_one_line(
 
 
 def test_layers_that_are_not_frozen_cannot_be_unfrozen(tuning_for: Make) -> None:
-    with pytest.raises(
-        ValueError, match=r"encoder.unfreeze_after: got 0.5 with encoder.freeze_layers = 0, which freezes"
-    ):
+    with pytest.raises(ConfigError, match=r"unfreeze_after: got 0.5 with encoder.freeze_layers = 0, which freezes no"):
         tuning_for(freeze=0, encoder={"unfreeze_after": 0.5})
 
 
