@@ -62,7 +62,7 @@ class FrozenLayers:
         self._outputs: dict[int, Tensor] = {}
 
     @property
-    def train(self) -> bool:
+    def are_trained(self) -> bool:
         """Whether they train at this step."""
         return any(parameter.requires_grad for parameter in self.parameters.values())
 

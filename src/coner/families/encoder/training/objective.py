@@ -55,7 +55,8 @@ class Objective(ABC):
         if self.match_dropout and tagger.network.training:
             pieces = drop_matches(pieces, self.match_dropout)
         batch = collate(pieces, tagger.pieces, tagger.device)
-        replayed = self.frozen.replayed(batch, examples) if self.frozen and not self.frozen.train else nullcontext()
+        frozen = self.frozen if self.frozen and not self.frozen.are_trained else None
+        replayed = frozen.replayed(batch, examples) if frozen else nullcontext()
         with accelerated(tagger.encoder, tagger.precision), replayed:
             return self.batch_losses(batch, examples)
 
