@@ -13,7 +13,7 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.tags import TagSet, read_tags
 from coner.core.types import Entity
 from coner.data import write_conll
-from coner.data.splits import read_splits
+from coner.data.splits import SplitCache, read_splits
 from helpers.fake_model import sentence
 
 ONE = [sentence("ada met bob", (0, 1, "Person")), sentence("oslo is cold")]
@@ -119,3 +119,8 @@ def test_what_cannot_be_united_is_refused(tmp_path: Path, files: dict[str, Path]
         read_splits(settings({**files, "two": none}))
     with pytest.raises(ConfigError, match=r"data\.take: cannot be combined with data\.union"):
         read_splits(settings(files, take=2))
+
+
+def test_a_random_sample_of_a_union_is_refused_by_the_cache_of_splits_too(files: dict[str, Path]) -> None:
+    with pytest.raises(ConfigError, match=r"data\.take: cannot be combined with data\.union"):
+        SplitCache().read(settings(files, take=2, take_seed=1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, cast
 
@@ -47,14 +47,13 @@ class SplitCache:
     runs: int = 0  # that have trained
 
     def read(self, settings: DataSettings) -> Inputs:
-        """``read_splits``, once for equal settings."""
+        """``read_splits``, once for equal settings; samples share the sentences that they are drawn from."""
         for path in (settings.train, settings.dev, settings.test):
             if path is not None and str(path) != str(path).encode("utf-8", "replace").decode():
                 raise DataError("got a name that is not UTF-8, which a record cannot hold. Fix: rename the file", path)
         key = settings.model_dump_json()
         if key not in self.inputs:
-            sampled = settings.take and settings.take_seed is not None  # samples share the sentences that are read
-            self.inputs[key] = _sampled(self.read(_whole(settings)), settings) if sampled else read_splits(settings)
+            self.inputs[key] = read_splits(settings, whole=self.read)
         return self.inputs[key]
 
     def train(self, settings: DataSettings) -> Sequence[Sentence]:
@@ -67,8 +66,10 @@ def read_options(settings: DataSettings) -> Reading:
     return cast(Reading, {name: getattr(settings, name) for name in Reading.__annotations__})
 
 
-def read_splits(settings: DataSettings) -> Inputs:
+def read_splits(settings: DataSettings, *, whole: Callable[[DataSettings], Inputs] | None = None) -> Inputs:
     """Read the splits of an experiment, and choose its taxonomy, which has every label of the training split.
+
+    ``whole`` reads what a random sample is drawn from; by default this function does.
 
     Raises:
         ConfigError: ``data.train`` is not set.
@@ -79,7 +80,7 @@ def read_splits(settings: DataSettings) -> Inputs:
 
         return Inputs(*read_union_splits(settings))
     if settings.take and settings.take_seed is not None:
-        return _sampled(read_splits(_whole(settings)), settings)
+        return _sampled((whole or read_splits)(_whole(settings)), settings)
     train, taxonomy = read_train(settings)
     splits = {"train": Split(train, digest(train.path))}
     if settings.dev is None:

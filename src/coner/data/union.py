@@ -64,9 +64,9 @@ def _files(settings: DataSettings) -> list[dict[str, Path | None]]:
     """The files of each data set, by split."""
     for key in ("take", "extra"):
         if getattr(settings, key):
-            raise ConfigError(f"data.{key}: cannot be combined with data.union. Fix: leave it out")
+            raise ConfigError(f"data.{key}: cannot be combined with data.union. Fix: leave one of them out")
     if settings.noise.score:
-        raise ConfigError("data.noise.score: cannot be combined with data.union. Fix: leave it out")
+        raise ConfigError("data.noise.score: cannot be combined with data.union. Fix: leave one of them out")
     first = {name: getattr(settings, name) for name in ("train", "dev", "test")}
     files = [first, *(further.model_dump() for further in settings.union)]
     if first["train"] is None:

@@ -301,3 +301,4 @@ def test_a_missing_sentence_number_is_that_of_the_row_above(write: Write, missin
 @pytest.mark.parametrize("name", ["BIO_NER_tag", "iob label", "NER-Labels", "entity.tag", "ner_bio_tags"])
 def test_names_of_tags_are_put_together_of_known_parts(write: Write, name: str) -> None:
     assert mentions(write(f"id\ttoken\t{name}\n0\tPorto\tB-geo\n", "x.tsv")) == [(("Porto",), ["geo: Porto"])]
+    assert mentions(write(f"{name}\ttoken\nB-geo\tPorto\n", "first.tsv")) == [(("Porto",), ["geo: Porto"])]

@@ -153,8 +153,8 @@ def _known_names(names: Sequence[str]) -> dict[str, int]:
         found = (plain.index(name) for name in known.split() if name in plain)
         if (place := next((at for at in found if at not in places.values()), None)) is not None:
             places[role] = place
-    if "tag" not in places and (other := next((at for at in range(len(plain)) if TAG_NAME.fullmatch(plain[at])), None)):
-        places["tag"] = other
+    if others := [at for at, name in enumerate(plain) if TAG_NAME.fullmatch(name)]:
+        places.setdefault("tag", others[0])
     return places
 
 
