@@ -58,3 +58,12 @@ def test_representation_is_code_that_makes_the_value(value: Entity | Mention) ->
     again = eval(repr(value), {"Entity": Entity, "Mention": Mention})
     assert asdict(again) == asdict(value)
     assert ("kb_id" in repr(value)) == bool(value.kb_id)
+
+
+def test_the_representation_of_a_sentence_leaves_out_the_layout_of_its_file() -> None:
+    sentence = Sentence(("in", "bern"), (Entity(1, 2, "City"),), "7", ("# id 7",), (("_",), ("_",)), line=2)
+    assert repr(sentence) == (
+        "Sentence(words=('in', 'bern'), entities=(Entity(start=1, end=2, label='City', score=1.0),), id='7')"
+    )
+    assert repr(Sentence(("bern",))) == "Sentence(words=('bern',))"
+    assert repr(Sentence(("bern",), ())) == "Sentence(words=('bern',), entities=())"

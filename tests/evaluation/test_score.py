@@ -350,3 +350,10 @@ def test_values_of_other_types_are_named(use: Any, message: str) -> None:
 def test_tags_may_be_arrays() -> None:
     tags = np.array([["O", "B-X"], ["B-X", "I-X"]])
     assert score_tags(tags, tags).fine.micro_f1 == 1  # type: ignore[arg-type]
+
+
+def test_the_representation_of_scores_is_short() -> None:
+    gold = [Sentence(("bern",), (Entity(0, 1, "City"),))]
+    text = repr(score(gold, [[Entity(0, 1, "City")]]))
+    assert "macro_f1=1.0" in text
+    assert not [name for name in ("classes={", "counts=", "confusion=") if name in text]

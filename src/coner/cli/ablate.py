@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from coner.cli.options import HiddenPart, Overrides, ShownSplit
+from coner.core.errors import INCOMPLETE
 
 
 def ablate(
@@ -64,7 +65,7 @@ def ablate(
     shown = split_alias or split
     show_ablation(out, split=None if shown == "auto" else shown, as_json=as_json, markdown=markdown)
     if outcome.failed or outcome.elsewhere:
-        raise typer.Exit(3)
+        raise typer.Exit(INCOMPLETE)
 
 
 def _names(text: str) -> list[str]:

@@ -18,8 +18,9 @@ from coner.cli.options import (
     model_argument,
     reads,
 )
-from coner.cli.outcome import INCOMPLETE, report_tally
+from coner.cli.outcome import report_tally
 from coner.core.counted import counted
+from coner.core.errors import INCOMPLETE
 from coner.data.reading.reader import Reading
 
 

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from coner.cli.options import Cost, Endpoints, LedgerFile, Limit, Tokens, TrainFile, model_argument, reads
-from coner.cli.outcome import INCOMPLETE, report_tally
+from coner.cli.outcome import report_tally
+from coner.core.errors import INCOMPLETE
 from coner.data.reading.reader import Reading
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from coner.cli.options import DevData, EncoderName, FamilyOfData, JsonOutput, Overrides, Source, TrainData, reads
+from coner.core.errors import INCOMPLETE
 from coner.data.reading.reader import Reading
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def learning_curve(
         write_picture(curve, by, picture)
         stderr.print(f"{picture}: {by} F1 by number of sentences")
     if outcome.failed or outcome.elsewhere:
-        raise typer.Exit(3)
+        raise typer.Exit(INCOMPLETE)
 
 
 def _show(curve: LearningCurve, by: str, *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from coner.core.counted import counted
+from coner.core.errors import INCOMPLETE
 
 if TYPE_CHECKING:
     from coner.data import Corpus
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from coner.families.tagger import Tagger
     from coner.records.record import Record
     from coner.tagging.stream import Tally
-
-INCOMPLETE = 3  # exit code
 
 
 def report_corpus(corpus: Corpus, name: str | Path) -> None:

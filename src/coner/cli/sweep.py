@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from coner.cli.options import Overrides
+from coner.core.errors import INCOMPLETE
 
 SHOWN = 10  # trials in the table; --json has all
 
@@ -56,7 +57,7 @@ def sweep(
     else:
         _show(values, out)
     if best_trial(study) is None:
-        raise typer.Exit(3)
+        raise typer.Exit(INCOMPLETE)
 
 
 def _show(trials: list[dict[str, Any]], folder: Path) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from coner.cli import options
-from coner.cli.outcome import INCOMPLETE, report_tally
+from coner.cli.outcome import report_tally
 from coner.core.counted import counted
+from coner.core.errors import INCOMPLETE
 from coner.data.reading.reader import Reading
 
 if TYPE_CHECKING:

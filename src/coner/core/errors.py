@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+INCOMPLETE = 3  # exit code: progress is saved, and the same command may do the rest
 MAX_LENGTH = 2_500  # characters of a message, in which a name from a file may be of any length
 _QUOTE = reprlib.Repr()
 _QUOTE.maxstring = _QUOTE.maxother = _QUOTE.maxlong = 80
@@ -71,7 +72,7 @@ def requires_extra(what: str, extra: str) -> Iterator[None]:
 class Unfinished(ConerError):
     """The work was stopped, for the reason in the message, and its progress is saved."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
+    def __init__(self, message: str, exit_code: int = INCOMPLETE) -> None:
         super().__init__(f"{message}; progress is saved; run the same command again to resume")
         self.exit_code = exit_code
 
@@ -85,7 +86,7 @@ class Unanswered(ConerError):
     def __init__(self, message: str, failures: Counter[Any]) -> None:
         [(first, _)] = failures.most_common(1)
         super().__init__(f"{message} ({first.kind}): {first.reason}")
-        self.exit_code = {"refused": 2}.get(first.kind, 3)
+        self.exit_code = {"refused": 2}.get(first.kind, INCOMPLETE)
 
 
 class OutputError(ConerError):

@@ -203,7 +203,7 @@ class _ResumableOutput(Output):
 
     def _error(self, error: OSError) -> ConerError:
         failed = write_error(self._path, error)
-        return Unfinished(str(failed), 3) if self.counts else failed
+        return Unfinished(str(failed)) if self.counts else failed
 
 
 def _in_the_way(path: Path) -> OutputError:

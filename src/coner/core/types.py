@@ -60,10 +60,11 @@ class Mention:
         return _repr(self)
 
 
-def _repr(value: Entity | Mention) -> str:
-    """The ``repr`` of a dataclass, without ``kb_id`` if it is empty."""
-    names = [field.name for field in fields(value) if field.name != "kb_id" or value.kb_id]
-    return f"{type(value).__name__}({', '.join(f'{name}={getattr(value, name)!r}' for name in names)})"
+def _repr(value: Entity | Mention | Sentence, *, hidden: Collection[str] = ()) -> str:
+    """The ``repr`` of a dataclass, without what is hidden or not set."""
+    named = [(field, getattr(value, field.name)) for field in fields(value) if field.name not in hidden]
+    shown = [f"{of.name}={one!r}" for of, one in named if one != of.default or of.default not in ("", None)]
+    return f"{type(value).__name__}({', '.join(shown)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Region:
     whole: bool  # they are one mention, with one of the labels; else any number of mentions of these labels, or none
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Sentence:
     """One sentence: its words and, if the source has them, its gold entities."""
 
@@ -115,6 +116,9 @@ class Sentence:
 
     def __len__(self) -> int:
         return len(self.words)
+
+    def __repr__(self) -> str:
+        return _repr(self, hidden=("header", "columns", "offsets", "line"))
 
     def surface(self, entity: Entity | Region) -> str:
         """The words of an entity, joined by single spaces."""

@@ -51,7 +51,7 @@ class LevelScores:
     macro_classes: int  # number of these classes
     precision: float  # over all mentions, as is recall
     recall: float
-    classes: Mapping[str, Result]  # that occur in gold or predictions, sorted by label
+    classes: Mapping[str, Result] = field(repr=False)  # that occur in gold or predictions, sorted by label
 
 
 @dataclass(frozen=True)

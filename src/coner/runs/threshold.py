@@ -41,7 +41,6 @@ from coner.runs.measurement import QUANTITIES, measure
 from coner.tagging.stream import tag_all
 
 STEPS = 20  # thresholds of the trade-off, from 0
-INCOMPLETE = 3  # exit code
 
 
 @dataclass(frozen=True)
@@ -243,8 +242,6 @@ def _labelled(path: Path, reading: Reading) -> Corpus:
 def _tag(tagger: Tagger, corpus: Corpus) -> Candidates:
     predictions, tally = tag_all(tagger, corpus, f"tagging {corpus.path.name}")
     if tally.lacking:
-        raise Unfinished(
-            f"{corpus.path}: {tally.lacking} {tagger.unit}s have no answer; nothing was stored", INCOMPLETE
-        )
+        raise Unfinished(f"{corpus.path}: {tally.lacking} {tagger.unit}s have no answer; nothing was stored")
     gold = [sentence.entities or () for sentence in corpus]
     return Candidates.of(gold, [prediction.entities or () for prediction in predictions])

@@ -100,7 +100,7 @@ def ray_engine(address: str | None, workers: int | None) -> Engine:
             except ray.exceptions.RayTaskError:
                 raise  # a bug of the program
             except ray.exceptions.RayError as error:
-                raise Unfinished(f"Ray: {str(error).strip().splitlines()[0]}", 3) from None
+                raise Unfinished(f"Ray: {str(error).strip().splitlines()[0]}") from None
 
     return engine
 

@@ -106,7 +106,7 @@ def _tag(outputs: Sequence[OutputFile], job: TaggingJob, engine: Engine) -> Coun
             bar.advance(work[index][0].weight)
             bar.note(f"{sum(each['sentences'] for each in counts.values()):,} sentences")
     if missing := waiting.total():
-        raise Unfinished(f"{missing} slices were not returned by the workers", 3)
+        raise Unfinished(f"{missing} slices were not returned by the workers")
     return sum(counts.values(), Counter())
 
 

@@ -166,7 +166,7 @@ def _accelerator(device: str) -> Accelerator:
     except RuntimeError as error:
         reason = str(error).partition("\n")[0]
         if "timed out" in reason.lower():  # it may succeed the next time
-            raise Unfinished(f"the {count} processes of this training cannot connect ({reason})", 3) from error
+            raise Unfinished(f"the {count} processes of this training cannot connect ({reason})") from error
         raise ConfigError(f"process {processes.rank()} of {count} cannot start: {reason}") from error
     if device not in ("auto", accelerator.device.type):
         raise ConfigError(
@@ -188,7 +188,7 @@ def _connected() -> Iterator[None]:
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
-        raise Unfinished("another process of this training has ended or does not answer", 3) from error
+        raise Unfinished("another process of this training has ended or does not answer") from error
 
 
 def _rows(gradient: Tensor | None) -> dict[str, Tensor]:
