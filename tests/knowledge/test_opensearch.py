@@ -72,12 +72,14 @@ def test_candidates_are_those_of_the_folder(pair: Pair, name: str) -> None:
 
 def test_upload_command(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
     folder, _, _, address = pair
-    options = ["--to", address, "--index", "by-command"]
+    options = ["--server", address, "--index", "by-command"]
     assert run(["kb", "upload", str(folder.folder), *options]) == 0
     assert capsys.readouterr().out == f"by-command: {folder.description.names} names, hash {folder.hash}\n"
     assert OpenSearchKnowledge(connect(address), "by-command").lookup("davis") == folder.lookup("davis")
-    assert run(["kb", "upload", str(folder.folder), *options]) == 2
+    assert run(["kb", "upload", str(folder.folder), "--to", address, *options[2:]]) == 2  # the former name
     assert "'by-command' exists" in capsys.readouterr().err
+    assert run(["kb", "upload", str(folder.folder), "--index", "other"]) == 2
+    assert "--server: not set" in capsys.readouterr().err
 
 
 def test_the_whole_is_described_as_the_folder_is(pair: Pair) -> None:

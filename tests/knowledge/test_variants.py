@@ -13,7 +13,7 @@ from coner.knowledge.description import VARIANTS
 from coner.knowledge.embedded import open_embedded
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.normalisation import NormalisationSettings, Normaliser
-from coner.knowledge.spans import NormalisedWords, windows
+from coner.knowledge.spans import NormalisedWords
 from coner.knowledge.variants import Variants, one_edit_apart, write_variants
 from helpers.names import knowledge
 
@@ -60,7 +60,10 @@ def test_arrays_of_windows_hold_those_that_are_built_one_by_one(words: list[str]
         (sentence.words[i], sentence.words[j] + 1, sentence.text[sentence.starts[i] : sentence.ends[j]])
         for i, j in zip(*sentence.windows(longest), strict=True)
     ]
-    assert found == list(windows(words, normalise, longest))
+    parts = [(i, part) for i, word in enumerate(words) if (part := normalise(word))]
+    runs = [parts[first:last] for first in range(len(parts)) for last in range(first + 1, len(parts) + 1)]
+    texts = [(run[0][0], run[-1][0] + 1, " ".join(part for _, part in run)) for run in runs]
+    assert found == [(start, end, text) for start, end, text in texts if text.count(" ") < longest]
 
 
 def test_names_with_a_typo_are_found_in_sentences_only_on_request(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from coner.cli import kb_build
 from coner.cli.kb_build import show
 from coner.cli.options import InputFormat, JsonOutput, reads
 from coner.core.counted import counted
+from coner.core.errors import ConfigError
 from coner.data.reading.reader import Reading
 
 app = typer.Typer(no_args_is_help=True, help="Knowledge bases: names with types, from tables, labelled data and dumps.")
@@ -107,7 +108,10 @@ def lookup(
 def upload(
     kb: Folder,
     *,
-    address: Annotated[str, typer.Option("--to", metavar="URL", help="Server, such as https://localhost:9200.")],
+    server: Annotated[
+        str | None, typer.Option("--server", metavar="URL", help="Address, such as https://localhost:9200. [required]")
+    ] = None,
+    server_alias: Annotated[str | None, typer.Option("--to", hidden=True)] = None,  # now --server
     index: Annotated[str, typer.Option(metavar="NAME", help="New index; an existing one is left alone.")],
     user: Annotated[
         str, typer.Option(metavar="NAME", help="User of the server; the password is in OPENSEARCH_PASSWORD.")
@@ -115,11 +119,11 @@ def upload(
 ) -> None:
     """Load a knowledge base into an index of an OpenSearch server, to share it between machines.
 
-    Python reads it with coner.knowledge.opensearch.
+    Other commands take its address, such as https://localhost:9200/names, as --kb; coner train needs the folder.
 
     Examples:
 
-      coner kb upload kb/ --to https://localhost:9200 --index names --user admin
+      coner kb upload kb/ --server https://localhost:9200 --index names --user admin
     """
     import os
 
@@ -128,6 +132,8 @@ def upload(
     from coner.knowledge.opensearch import connect
     from coner.knowledge.opensearch import upload as upload_names
 
+    if (address := server or server_alias) is None:
+        raise ConfigError("--server: not set. Fix: name the server, such as --server https://localhost:9200")
     knowledge = FolderKnowledge(kb, check=True)
     client = connect(address, user=user, password=os.environ.get("OPENSEARCH_PASSWORD", ""))
     with progress_bar("loading names", knowledge.description.names) as bar:

@@ -19,7 +19,7 @@ from coner.knowledge.documents import ABOUT, CANDIDATES, About, Value, damping_d
 from coner.knowledge.entry import Candidate, Match
 from coner.knowledge.folder import FolderKnowledge
 from coner.knowledge.normalisation import Normaliser
-from coner.knowledge.spans import windows
+from coner.knowledge.spans import NormalisedWords
 
 with requires_extra("A knowledge base on a server", "opensearch"):
     from opensearchpy import OpenSearch
@@ -89,7 +89,7 @@ class OpenSearchKnowledge:
             try:
                 found = client.get(index=index, id=ABOUT)["_source"]["value"]
             except NotFoundError:
-                fix = "Fix: coner kb upload KB --index NAME"
+                fix = "Fix: coner kb upload KB --server URL --index NAME"
                 raise ModelError(f"index {index!r}: holds no complete knowledge base. {fix}") from None
             self._about = About.model_validate(found)
         self._normalise = Normaliser(self._about.normalisation)
@@ -108,7 +108,11 @@ class OpenSearchKnowledge:
 
     def match(self, words: Sequence[str], *, leave_out: Collection[int] = ()) -> list[Match]:
         """All names in a sentence, sorted by start and end; ``leave_out`` has no effect without labelled sources."""
-        spans = list(windows(words, self._normalise, self._about.longest))
+        sentence = NormalisedWords.of(words, self._normalise)
+        spans = [
+            (sentence.words[i], sentence.words[j] + 1, sentence.text[sentence.starts[i] : sentence.ends[j]])
+            for i, j in zip(*sentence.windows(self._about.longest), strict=True)
+        ]
         known = self._ask({key for *_, key in spans})
         found = [(start, end, known[key]) for start, end, key in spans]
         return [

@@ -55,18 +55,6 @@ def find_spans(sentence: NormalisedWords, trie: Any, longest: int) -> Iterator[t
                 yield i, end, alias
 
 
-def windows(words: Sequence[str], normalise: Normaliser, longest: int) -> Iterator[tuple[int, int, str]]:
-    """Start, end and normalised text of all spans that may be a name of at most ``longest`` words, sorted."""
-    parts = [(i, part) for i, word in enumerate(words) if (part := normalise(word))]
-    for first, (start, _) in enumerate(parts):
-        text = ""
-        for last, part in parts[first:]:
-            text = f"{text} {part}" if text else part
-            if text.count(" ") >= longest:
-                break
-            yield start, last + 1, text
-
-
 def mention_shares(sentences: Iterable[Sentence], trie: Any, normalise: Normaliser, longest: int) -> dict[int, float]:
     """The smoothed share of a name's occurrences that touch a mention, for names to down-weight.
 

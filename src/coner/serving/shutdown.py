@@ -1,4 +1,4 @@
-"""Graceful shutdown: requests sent before the signal are answered, and clients are told to reconnect."""
+"""Graceful shutdown: requests sent before the signal are answered, and clients are asked to reconnect."""
 
 from __future__ import annotations
 
