@@ -9,13 +9,13 @@ import pytest
 from coner.config.load import apply_overrides, builtin_configs, find_config, load_values
 from coner.core.errors import ConfigError
 from coner.families.registry import kinds
-from coner.families.settings import load_experiment
+from coner.families.settings import parse_experiment
 
 
 @pytest.mark.parametrize("name", builtin_configs())
 def test_a_built_in_config_is_valid_and_named_after_itself(name: str) -> None:
     needed = ["llm.model=x"] if name == "llm" else []
-    assert load_experiment(name, needed).name == name
+    assert parse_experiment(load_values(name, needed)).name == name
 
 
 @pytest.mark.parametrize("kind", kinds(configurable=True))

@@ -22,7 +22,7 @@ from coner.core.terminal import prepare_streams, visible
 HELP = """Train, compare and use taggers for complex, fine-grained named entities.
 
 `coner train` turns data, or a config (TOML) that describes a tagger, into a folder with the model and the record of its
-scores. All other commands take such folders: `tag` and `serve` predict, `evaluate` and `compare` show scores.
+scores. Other commands take such folders: `tag` and `serve` predict, `evaluate` and `compare` show scores.
 
 Examples:
 

@@ -62,7 +62,7 @@ def audit(
     are not suspicious. Label Studio tasks are the suspicious sentences, to be annotated again: the present labels
     are the annotation, those of the folds the prediction.
 
-    The family is the CRF, with few features, because K taggers are trained and it is the fastest.
+    By default the taggers are CRFs with few features: K are trained, and these are the fastest.
 
     Progress is saved: run the same command again to resume with the next fold.
 

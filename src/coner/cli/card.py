@@ -8,14 +8,15 @@ from typing import Annotated
 import typer
 
 License = Annotated[
-    str | None, typer.Option("--license", metavar="NAME", help="License, as the hub spells it: apache-2.0.")
+    str | None,
+    typer.Option("--license", "--licence", metavar="NAME", help="Licence, as the hub spells it: apache-2.0."),
 ]
 Languages = Annotated[
-    list[str] | None, typer.Option("--language", metavar="CODE", help="Language, such as en; may be repeated.")
+    list[str] | None, typer.Option("--language", metavar="CODE", help="Language, such as en; can be repeated.")
 ]
 Datasets = Annotated[
     list[str] | None,
-    typer.Option("--dataset", metavar="NAME", help="Data set on the hub, such as user/name; may be repeated."),
+    typer.Option("--dataset", metavar="NAME", help="Data set on the hub, such as user/name; can be repeated."),
 ]
 
 
@@ -31,7 +32,7 @@ def card(
 ) -> None:
     """Write a model card (README.md with the hub's front matter) from the record of a run.
 
-    Records do not contain license, language and data sets: the card has them only if you pass them.
+    Records do not contain licence, language and data sets: the card has them only if you pass them.
 
     Examples:
 

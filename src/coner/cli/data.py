@@ -206,7 +206,8 @@ def fetch(
     language: Annotated[str, typer.Option(help="bn, de, en, es, fa, fr, hi, it, pt, sv, uk, zh or multi.")] = "en",
     out: Annotated[Path, typer.Option(help="Folder for the files; is created if it does not exist.")] = Path("data"),
     splits: Annotated[
-        list[str] | None, typer.Option("--split", metavar="SPLIT", help="train, dev or test; repeatable. Default: all.")
+        list[str] | None,
+        typer.Option("--split", metavar="SPLIT", help="train, dev or test; can be repeated. Default: all."),
     ] = None,
     splits_alias: Annotated[list[str] | None, typer.Option("--parts", hidden=True)] = None,
     as_json: JsonOutput = False,

@@ -14,7 +14,7 @@ from coner.cli.options import ModelKnowledge, model_argument
 
 def explain(
     model: Annotated[Path, model_argument("Folder of a trained CRF, an installed package, or hf://user/name.")],
-    label: Annotated[list[str] | None, typer.Option(help="Only this label; may be repeated. Default: all.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Only this label; can be repeated. Default: all.")] = None,
     top: Annotated[
         int, typer.Option(min=1, help="Number of supporting features, of opposing features, and of transitions.")
     ] = 20,

@@ -71,6 +71,8 @@ def build(
     licence: Annotated[
         list[str] | None,
         typer.Option(
+            "--licence",
+            "--license",
             metavar="[SOURCE=]SPDX",
             help="Licence to record: of all sources (CC0-1.0), or of one (names.csv=MIT); can be repeated.",
         ),

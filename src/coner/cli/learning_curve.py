@@ -43,8 +43,8 @@ def learning_curve(
     ones are kept where possible. All runs are evaluated on dev (without one, on a tenth of the training data that is
     split off first); a test file is not used, and data.extra files are in every sample.
 
-    The family is chosen once, for the whole training split. Settings that depend on the number of sentences, as the
-    epochs of an encoder, are chosen for each sample by the rules of coner train.
+    The family is chosen once, for the whole training split. Settings that depend on the number of sentences, such as
+    the epochs of an encoder, are chosen for each sample by the rules of coner train.
 
     The curve is one of three power laws, whose distance from an asymptote falls as n ** -b. The 95 % interval covers
     chance in the dev sentences, in which sentences are annotated and in training, and all of these laws that fit. It

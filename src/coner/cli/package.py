@@ -21,7 +21,7 @@ def package(
         "dist"
     ),
     license: Annotated[
-        str | None, typer.Option("--license", "--licence", metavar="SPDX", help="License, such as Apache-2.0.")
+        str | None, typer.Option("--license", "--licence", metavar="SPDX", help="Licence, such as Apache-2.0.")
     ] = None,
     language: Languages = None,
     dataset: Datasets = None,

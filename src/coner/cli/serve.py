@@ -20,7 +20,7 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Name by which clients reach the service, such as that of a proxy; may be repeated. On the loopback "
+            help="Name by which clients reach the service, such as that of a proxy; can be repeated. On the loopback "
             "address, requests for other names than localhost are refused.",
         ),
     ] = None,

@@ -92,8 +92,8 @@ def train(
     The argument is a config if it ends in .toml, or is the name of a built-in one and no file has this name; else data
     of any format. On data, an encoder is trained if its packages are installed, most letters are Latin and it would
     take less than an hour or there is an accelerator; else a CRF. --family, or a setting of a family, chooses another.
-    An encoder gets at least 400 steps, and rates for its size; what is set, by a config too, stays. coner config OUT
-    prints the settings of a run.
+    Settings that are left open are chosen: an encoder gets at least 400 steps, and rates for its size. coner config OUT
+    prints those of a run.
 
     With --union, unlabelled words of a data set may be mentions of labels that only the others annotate. The first
     argument may be a config.

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from coner.config.experiment import DataSettings, Experiment
-from coner.config.load import load_values
 from coner.config.section import section_in
 from coner.config.template import template
 from coner.core.errors import ConfigError
 from coner.families.registry import family, kinds
 
 Settings = TypeVar("Settings", bound=Experiment)
-
-
-def load_experiment(source: str | Path, overrides: Sequence[str] = ()) -> Experiment:
-    """Read a config, a file or a built-in one, and apply overrides; see ``load_values``."""
-    return parse_experiment(load_values(source, overrides), source=str(source))
 
 
 def parse_experiment(values: dict[str, Any], source: str = "settings") -> Experiment:

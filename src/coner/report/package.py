@@ -41,7 +41,7 @@ TAG = "py3-none-any"
 
 @dataclass(frozen=True)
 class PackageName:
-    """Name, version and license of a package, as they are written into its metadata; see ``parse``."""
+    """Name, version and licence of a package, as they are written into its metadata; see ``parse``."""
 
     name: str  # PEP 508
     version: str  # PEP 440, normalised

@@ -19,7 +19,6 @@ from coner.records.record import RECORD, Record, read_record
 from coner.runs.choice import settings_for
 from coner.runs.several import Outcome, Run, check_all, execute_all
 
-FRACTIONS = tuple(Fraction(1, part) for part in (8, 4, 2, 1))
 OPTION = "--fractions"
 
 
