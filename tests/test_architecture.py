@@ -223,3 +223,9 @@ def test_the_readme_describes_every_folder() -> None:
     tree = (ROOT / "README.md").read_text(encoding="utf-8")
     for folder in ROW:
         assert re.search(rf"^ +{folder}/ ", tree, re.MULTILINE), f"{folder}/ is missing from the tree in README.md"
+
+
+def test_the_folders_of_the_tests_are_those_of_the_package() -> None:
+    tests = ROOT / "tests"
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")}
+    assert [str(folder) for folder in sorted(folders) if not (PACKAGE / folder).is_dir()] == []

@@ -38,9 +38,9 @@ ONE, MIDDLE, STEP, MINIMUM = "int8.one", "int8.middle", "int8.step", "int8.least
 def quantise(model: onnx.ModelProto, level: Level, fixed: Mapping[str, FixedScale] = {}) -> onnx.ModelProto:
     """Return a graph with quantised matrices, and large tables that are used for row lookups; ``model`` is modified.
 
-    With ``most``, matrices with more rows than columns stay in float32: above all the second one of a feed-forward
-    block, as a few of its activations are much larger than the others of their row. With ``fixed``, only their
-    activations are scaled by row; the others have the scales in ``fixed``.
+    With ``most``, tall matrices, which have more rows than columns, stay in float32: above all the second one of a
+    feed-forward block, as a few of its activations are much larger than the others of their row. With ``fixed``, the
+    activations of tall matrices have a scale for each row, and all others the scales in ``fixed``.
     """
     _quantise_tables(model.graph)
     if level == "blocks":

@@ -26,8 +26,8 @@ def write_onnx(
 ) -> None:
     """Write a tagger, whose network is on the CPU, as a model of kind ``onnx``: all of it, or nothing.
 
-    ``int8`` says which weights become 8-bit integers; by default none do. With ``fixed``, the ranges of activations are
-    those in ``text``, a few hundred sentences.
+    ``int8`` says how weights become 8-bit integers, see ``quantise``; by default they stay in float32. ``fixed`` takes
+    the ranges of activations from ``text``, a few hundred sentences.
 
     Raises:
         ConfigError: its tokenizer has no ``tokenizer.json``, or its decoder exists in torch only.

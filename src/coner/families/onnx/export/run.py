@@ -42,7 +42,7 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
 
     Args:
         dev: dev file; by default that of the run's record.
-        int8: quantise the weights to 8-bit integers; if more than ``max_drop`` is lost, fewer of them.
+        int8: quantise the weights to 8-bit integers, in the first way of ``LEVELS`` that loses at most ``max_drop``.
         max_drop: maximum loss of micro or macro F1, in points of 100.
 
     Raises:
