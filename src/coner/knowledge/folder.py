@@ -160,7 +160,7 @@ class FolderKnowledge:
         return [(start, end, number) for (start, end), number in sorted(numbers.items())]
 
     def _near(self, text: str, starts: Sequence[int], ends: Sequence[int]) -> dict[int, int]:
-        """The number of the only name that is one edit apart from a part of a text, by the index of the part."""
+        """The number of the only name that is one edit apart from a substring of a text, by its index."""
         if self._variants is None:
             return {}
         try:

@@ -29,15 +29,15 @@ def write_variants(names: Iterable[tuple[int, str]], path: Path) -> None:
     while some := list(islice(long, CHUNK)):
         numbers, lengths = np.array([n for n, _ in some], np.uint64), np.array([len(name) for _, name in some])
         ends = np.cumsum(lengths)
-        parts = Parts("".join(name for _, name in some), ends - lengths, ends)
-        owners, hashes = parts.variants(parts.starts, ends)
+        substrings = Substrings("".join(name for _, name in some), ends - lengths, ends)
+        owners, hashes = substrings.variants(substrings.starts, ends)
         stored.append(hashes << BITS | numbers[owners])
-        stored += [hashed << BITS for add in (-1, 0, 1) for hashed in parts.halves(lengths + add)]
+        stored += [hashed << BITS for add in (-1, 0, 1) for hashed in substrings.halves(lengths + add)]
     np.unique(np.concatenate(stored)).astype(STORED).tofile(path)
 
 
-class Parts:
-    """Parts of a text, each from a start to an end, and their hashes."""
+class Substrings:
+    """Substrings of a text, each from a start to an end, and their hashes."""
 
     def __init__(self, text: str, starts: Numbers, ends: Numbers) -> None:
         self.starts, self.ends = starts, ends
@@ -46,12 +46,12 @@ class Parts:
         self._sums = np.zeros(len(letters) + 1, np.uint64)
         np.cumsum(letters * powers[: len(letters)], out=self._sums[1:])
 
-    def __getitem__(self, chosen: Numbers) -> Parts:
-        """Some of the parts."""
-        parts = object.__new__(Parts)
-        parts.starts, parts.ends = self.starts[chosen], self.ends[chosen]
-        parts._sums, parts._inverse = self._sums, self._inverse
-        return parts
+    def __getitem__(self, chosen: Numbers) -> Substrings:
+        """Some of them."""
+        substrings = object.__new__(Substrings)
+        substrings.starts, substrings.ends = self.starts[chosen], self.ends[chosen]
+        substrings._sums, substrings._inverse = self._sums, self._inverse
+        return substrings
 
     def halves(self, lengths: Numbers) -> tuple[Numbers, Numbers]:
         """Hashes of the start and the end of each, one of which it shares with a text of this length one edit apart.
@@ -64,7 +64,7 @@ class Parts:
         return _mixed(first + keys), _mixed(last + keys + np.uint64(1))
 
     def variants(self, low: Numbers, high: Numbers) -> tuple[Numbers, Numbers]:
-        """Index and hash of each part, and of it without the character at each place from ``low`` to ``high``."""
+        """Index and hash of each, and of it without the character at each place from ``low`` to ``high``."""
         counts, every = high - low, np.arange(len(low))
         owners = np.repeat(every, counts)
         places = np.arange(len(owners)) + np.repeat(low - np.cumsum(counts) + counts, counts)
@@ -91,25 +91,26 @@ class Variants:
         self._stored = np.asarray(np.memmap(path, STORED, "r")) if path.stat().st_size else np.zeros(1, STORED)
 
     def near(self, text: str, starts: Sequence[int], ends: Sequence[int]) -> dict[int, int]:
-        """The number of the only name that is one edit apart from a part of a text, by the index of the part.
+        """The number of the only name that is one edit apart from a substring of a text, by the index of the substring.
 
-        Parts from which no name, or more than one, is one edit apart are left out.
+        Substrings from which no name, or more than one, is one edit apart are left out.
         """
         lengths = np.subtract(ends, starts, dtype=np.int64)
         chosen = np.flatnonzero((lengths >= MIN_LENGTH - 1) & (lengths <= MAX_LENGTH + 1))
-        parts, lengths = Parts(text, np.asarray(starts, np.int64), np.asarray(ends, np.int64))[chosen], lengths[chosen]
-        first, last = (self._look_up(hashes)[1] for hashes in parts.halves(lengths))
+        every = Substrings(text, np.asarray(starts, np.int64), np.asarray(ends, np.int64))
+        texts, lengths = every[chosen], lengths[chosen]
+        first, last = (self._look_up(hashes)[1] for hashes in texts.halves(lengths))
         some = first | last
-        parts, lengths, first, last, chosen = parts[some], lengths[some], first[some], last[some], chosen[some]
+        texts, lengths, first, last, chosen = texts[some], lengths[some], first[some], last[some], chosen[some]
         low, high = np.where(last, 0, lengths // 2), np.where(first, lengths, lengths // 2 + 1)
-        owners, hashes = parts.variants(parts.starts + low, parts.starts + high)
+        owners, hashes = texts.variants(texts.starts + low, texts.starts + high)
         at, known = self._look_up(hashes)
         numbers = dict[int, set[int]]()
         for i in np.flatnonzero(known):
             stored = self._stored[at[i] : at[i] + MAX_COMPARED]
             same = stored[stored >> BITS == hashes[i]]
             numbers.setdefault(int(owners[i]), set()).update((same & np.uint64(0xFFFFFFFF)).tolist())
-        found = {i: self._only(text[parts.starts[i] : parts.ends[i]], some) for i, some in numbers.items()}
+        found = {i: self._only(text[texts.starts[i] : texts.ends[i]], some) for i, some in numbers.items()}
         return {int(chosen[i]): number for i, number in found.items() if number is not None}
 
     def _look_up(self, hashes: Numbers) -> tuple[Numbers, Numbers]:
