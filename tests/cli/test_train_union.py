@@ -67,6 +67,14 @@ def test_one_model_learns_the_labels_of_both(coner: Coner, halves: dict[str, Pat
         (["train0", "--union"], "--union: got 1 data set; expected two or more"),
         (["train0", "train1", "--union", "--dev", "dev0"], "--dev: got 1 for 2 data sets; expected one for each"),
         (["train0", "--dev", "dev0", "--dev", "dev1"], "--dev: got 2 files, {dev0} and {dev1}; expected one"),
+        (
+            ["crf", "train0"],
+            "got a config, crf, and data, {train0}; expected one of the two. Fix: coner train crf --train",
+        ),
+        (
+            ["crf", "train0", "train1", "--union", "--train", "dev0"],
+            "DATA: data.train is set by --train too; expected one of the two",
+        ),
         (["train0", "train1", "--union", "--family", "span"], "data.union: got files with sets of labels"),
     ],
 )

@@ -54,7 +54,7 @@ def test_the_hash_depends_on_what_the_map_says(tmp_path: Path) -> None:
         ),
         (['[labels]\nLOC = ["Town"]'], "0.toml:2: labels.LOC: got 'Town', which taxonomy own lacks"),
         (['[labels]\nPER = ["Person"]'], r"0.toml:1: got no entry for label 'LOC' of .*other.conll:\d"),
-        (["[labels]\nLOC = []"], "0.toml:1: got an empty list for every label of .*other.conll: LOC"),
+        (["[labels]\nLOC = []"], "0.toml:1: got no fine label for any label of .*other.conll: LOC"),
     ],
 )
 def test_faults_of_maps_are_one_line(tmp_path: Path, maps: list[str], message: str) -> None:
@@ -73,3 +73,10 @@ def test_one_map_by_two_paths_is_one(tmp_path: Path) -> None:
     (tmp_path / "wnut17").write_text('[labels]\nX = ["Artist"]\n')
     with pytest.raises(DataError, match="got two maps"):
         check_maps([ExtraFile(file=tmp_path / "file.conll", map=name) for name in ("wnut17", f"{tmp_path}/wnut17")])
+
+
+def test_labels_that_need_a_map_are_an_error_that_says_so(tmp_path: Path) -> None:
+    data = settings(tmp_path)
+    further = data.model_copy(update={"extra": (ExtraFile(file=tmp_path / "other.conll"),)})
+    with pytest.raises(DataError, match=r"other.conll:1: got label 'LOC', which taxonomy own lacks.* map = "):
+        read_splits(further)

@@ -95,6 +95,17 @@ def test_keys_are_found_on_their_lines() -> None:
         ("unannotated",): 9,
         ("unannotated", "q"): 10,
     }
+    assert key_lines("complete = true\nlabels.PER = []\n[a . 'b.c']\nd = 1")["labels", "PER"] == 2
+    assert key_lines("[a . 'b.c']\nd.e = 1") == {
+        ("a",): 1,
+        ("a", "b.c"): 1,
+        ("a", "b.c", "d"): 2,
+        ("a", "b.c", "d", "e"): 2,
+    }
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    assert load_map(written(tmp_path, '\ufeff[labels]\nPER = ["Person"]')).labels == {"PER": ["Person"]}
 
 
 @pytest.mark.parametrize(
@@ -114,7 +125,7 @@ def test_keys_are_found_on_their_lines() -> None:
         ('[labels]\nA = []\nPER = ["Persn"]', "own.toml:3: labels.PER: got 'Persn', which taxonomy tiny lacks"),
         ('[labels]\nA = []\n[unannotated]\nlabels = ["Foo"]', "own.toml:4: unannotated.labels: got 'Foo', which"),
         ('\n[labels]\nLOC = ["Place"]', "own.toml:2: got no entry for label 'PER' of source.conll:7. Fix: add"),
-        ("\n[labels]\nPER = []\nLOC = []", "own.toml:2: got an empty list for every label of source.conll: PER"),
+        ("\n[labels]\nPER = []\nLOC = []", "own.toml:2: got no fine label for any label of source.conll: PER"),
     ],
 )
 def test_a_faulty_map_is_one_line_with_its_place(tmp_path: Path, text: str, message: str) -> None:

@@ -82,3 +82,9 @@ def test_a_split_that_would_be_empty_names_its_setting(
     path.write_text("".join(f"word{number} B-X\n\n" for number in range(sentences)))
     with pytest.raises(DataError, match=message):
         read_splits(DataSettings(train=path, **setting))
+
+
+def test_a_dev_file_with_other_labels_only_is_refused(files: dict[str, Path]) -> None:
+    files["dev"].write_text("oslo B-GPE\n")
+    with pytest.raises(DataError, match=r"dev.conll: got other labels \(GPE\) than the training data"):
+        read_splits(DataSettings(**files))

@@ -101,7 +101,9 @@ def test_without_dev_files_some_of_each_is_held_out(tmp_path: Path) -> None:
 
 def test_the_hashes_change_with_files_and_their_labels(tmp_path: Path, files: dict[str, Path]) -> None:
     before = read_splits(settings(files))[0]
-    files |= write(tmp_path, two_dev=[sentence("ada left", (0, 1, "Person"))])  # Person is now annotated in both
+    files |= write(
+        tmp_path, two_dev=[sentence("ada in bern", (0, 1, "Person"), (2, 3, "City"))]
+    )  # Person is annotated in both
     after = read_splits(settings(files))[0]
     assert before["dev"].sha256 != after["dev"].sha256
     assert before["train"].sha256 == after["train"].sha256
@@ -124,3 +126,15 @@ def test_what_cannot_be_united_is_refused(tmp_path: Path, files: dict[str, Path]
 def test_a_random_sample_of_a_union_is_refused_by_the_cache_of_splits_too(files: dict[str, Path]) -> None:
     with pytest.raises(ConfigError, match=r"data\.take: cannot be combined with data\.union"):
         SplitCache().read(settings(files, take=2, take_seed=1))
+
+
+def test_dev_files_in_another_order_are_refused(files: dict[str, Path]) -> None:
+    swapped = {**files, "one_dev": files["two_dev"], "two_dev": files["one_dev"]}
+    with pytest.raises(DataError, match=r"two_dev.conll: got other labels \(City\) than .*one.conll \(Person\)"):
+        read_splits(settings(swapped))
+
+
+def test_labels_that_differ_in_case_only_are_named(tmp_path: Path, files: dict[str, Path]) -> None:
+    files |= write(tmp_path, two=[*TWO, sentence("bob", (0, 1, "person"))])
+    [note] = read_splits(settings(files))[0]["train"].corpus.notes
+    assert note.endswith("--rename person=Person")

@@ -46,6 +46,9 @@ def read_values(
     for option, (key, _) in changes.items():
         if key in keys:
             raise ConfigError(f"{option}: {key} is set by --set too; expected one of the two")
+        first = next(other for other, (set_by, _) in changes.items() if set_by == key)
+        if first != option:
+            raise ConfigError(f"{option}: {key} is set by {first} too; expected one of the two")
     if is_data and {"data", "data.train"} & {*keys, *(key for key, _ in changes.values())}:
         raise ConfigError(f"data.train: got another file than the argument {source}; expected one of the two")
     if not is_data and "--family" in changes:

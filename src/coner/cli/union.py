@@ -22,6 +22,9 @@ def union_shortcuts(
 
     shortcuts: Shortcuts = {"--dev": ("data.dev", _first(dev)), "--test": ("data.test", _first(test))}
     if not union:
+        if len(sources) == 2 and find_config(sources[0]) is not None:
+            got = f"got a config, {sources[0]}, and data, {sources[1]}; expected one of the two"
+            raise ConfigError(f"{got}. Fix: coner train {sources[0]} --train {sources[1]}")
         for what, several in (("", sources), ("--dev: ", dev), ("--test: ", test)):
             if len(several) > 1:
                 fix = "Fix: add --union if their labels differ, else name further training files in data.extra"

@@ -43,6 +43,6 @@ def load_text(name: str, folder: str, kind: str) -> tuple[str, Path]:
             return resources.files("coner.data").joinpath(folder, path.name).read_text(encoding="utf-8"), path
         if path.is_dir() or not path.exists():
             raise DataError(f"got {kind} {name!r}; expected one of: {', '.join(builtin)}, or the path of a TOML file")
-        return read_regular(path).decode("utf-8"), path
+        return read_regular(path).decode("utf-8-sig"), path
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read as a {kind}: {error}", path) from None

@@ -13,6 +13,7 @@ from coner.core.errors import DataError
 from coner.core.types import compact_text
 from coner.data.corpus import Corpus, read
 from coner.data.files import digest
+from coner.data.label_case import rename_hint
 from coner.data.label_map import builtin_maps, load_map
 from coner.data.reading.reader import Reading
 from coner.data.taxonomy import Taxonomy
@@ -24,12 +25,24 @@ def read_extra(extra: ExtraFile, reading: Reading, taxonomy: Taxonomy) -> tuple[
     ``DataError`` if the file or the map is faulty, or has other labels.
     """
     if extra.map is None:
-        return read(extra.file, **reading, labels=taxonomy.labels, gold=True), digest(extra.file)
+        corpus = read(extra.file, **reading, gold=True)
+        _check_labels(corpus, taxonomy)
+        return corpus, digest(extra.file)
     projection = load_map(extra.map).onto(taxonomy)
     corpus = read(extra.file, **reading, gold=True)
     projection.check(corpus)
     mapped = replace(corpus, sentences=tuple(map(projection.apply, corpus)))
     return mapped, hashlib.sha256(f"{digest(extra.file)} map {projection.key}".encode()).hexdigest()
+
+
+def _check_labels(corpus: Corpus, taxonomy: Taxonomy) -> None:
+    known = set(taxonomy.labels)
+    for sentence in corpus:
+        for entity in sentence.entities or ():
+            if entity.label not in known:
+                got = f"got label {entity.label!r:.80}, which taxonomy {taxonomy.name} lacks"
+                fix = rename_hint(corpus.labels, known) or '. Fix: name a label map with map = "..." in data.extra'
+                raise DataError(f"{got}; expected one of: {', '.join(sorted(known))}{fix}", corpus.path, sentence.line)
 
 
 def check_maps(extras: Sequence[ExtraFile]) -> None:

@@ -113,7 +113,7 @@ class Projection:
                     fix = f'Fix: add {entity.label!r} = ["..."] to [labels], or = [] if it is no mention'
                     raise self.map.error(f"got no entry for label {entity.label!r} of {place}. {fix}", LABELS)
         if not any(self.sets[label] for label in corpus.labels) and not self.unlabelled:
-            got = f"got an empty list for every label of {corpus.path}: {', '.join(corpus.labels) or 'it has none'}"
+            got = f"got no fine label for any label of {corpus.path}: {', '.join(corpus.labels) or 'it has none'}"
             raise self.map.error(f"{got}; expected fine labels or groups for one at least", LABELS)
 
     def apply(self, sentence: Sentence) -> Sentence:
@@ -177,7 +177,8 @@ def _are_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
-KEY = re.compile(r"""\s*(\[)?\s*("[^"]*"|'[^']*'|[\w-]+)\s*(?(1)\]|=)""")
+NAME = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
+KEY = re.compile(rf"\s*(\[)?\s*({NAME}(?:\s*\.\s*{NAME})*)\s*(?(1)\]|=)")
 
 
 def key_lines(text: str) -> dict[Key, int]:
@@ -186,7 +187,9 @@ def key_lines(text: str) -> dict[Key, int]:
     section: Key = ()
     for number, line in enumerate(text.splitlines(), start=1):
         if match := KEY.match(line):
-            name = match[2].strip("\"'")
-            section = (name,) if match[1] else section
-            lines.setdefault(section if match[1] else (*section, name), number)
+            names = tuple(name.strip("\"'") for name in re.findall(NAME, match[2]))
+            section = names if match[1] else section
+            key = names if match[1] else (*section, *names)
+            for size in range(1, len(key) + 1):
+                lines.setdefault(key[:size], number)
     return lines

@@ -68,6 +68,14 @@ def with_warnings(splits: dict[str, Split], learned: Collection[str]) -> dict[st
     return warned
 
 
+def check_labels(corpus: Corpus, known: Collection[str], source: str) -> None:
+    """``DataError`` if a dev or test file has labels, but none of those of its training data, ``source``."""
+    if corpus.labels and not set(corpus.labels) & set(known):
+        got = f"got other labels ({listed(corpus.labels, 5)}) than {source} ({listed(sorted(known), 5)})"
+        fix = rename_hint(corpus.labels, known) or ". Fix: name another file; coner evaluate --map scores other labels"
+        raise DataError(f"{got}; expected some of the same{fix}", corpus.path)
+
+
 def _unseen(corpus: Corpus, learned: Collection[str]) -> str:
     """A warning of the classes of a corpus that are not learned; empty if there are none."""
     counts = Counter(e.label for s in corpus for e in s.entities or () if e.label not in learned)

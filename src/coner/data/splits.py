@@ -14,7 +14,16 @@ from coner.data.extra import check_maps, read_extra
 from coner.data.files import digest
 from coner.data.reading.reader import Reading
 from coner.data.samples import nested_sample
-from coner.data.split import Split, cut_dev, derive, evaluated_in, leave_out, with_noisy_copies, with_warnings
+from coner.data.split import (
+    Split,
+    check_labels,
+    cut_dev,
+    derive,
+    evaluated_in,
+    leave_out,
+    with_noisy_copies,
+    with_warnings,
+)
 from coner.data.stratify import split_corpus
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy
 
@@ -123,6 +132,8 @@ def _read_named(settings: DataSettings, taxonomy: Taxonomy) -> dict[str, Split]:
         for name, path in paths.items()
         if path is not None
     }
+    for name in free & corpora.keys():
+        check_labels(corpora[name], taxonomy.labels, "the training data")
     splits = {name: Split(corpus, digest(corpus.path)) for name, corpus in corpora.items()}
     if "train" in splits:
         splits["train"] = _take(splits["train"], settings)

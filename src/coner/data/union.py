@@ -16,8 +16,9 @@ from coner.core.errors import ConfigError, DataError
 from coner.core.types import Sentence, possible_labels
 from coner.data.corpus import Corpus, read
 from coner.data.files import digest
+from coner.data.label_case import rename_hint
 from coner.data.label_map import own_labels_only
-from coner.data.split import Split, cut_dev, evaluated_in, leave_out, with_note, with_warnings
+from coner.data.split import Split, check_labels, cut_dev, evaluated_in, leave_out, with_note, with_warnings
 from coner.data.splits import read_options
 from coner.data.taxonomy import Taxonomy, choose_taxonomy
 
@@ -49,6 +50,8 @@ def read_union_splits(settings: DataSettings) -> tuple[DataSet, Taxonomy]:
         kept = leave_out(each["train"], evaluated)
         train.append(_with_sets(kept, own, taxonomy))
     first, *others = train
+    if hint := _hint_of_case(labels):
+        first = with_note(first, f"Warning: data sets have nearly equal labels{hint}")
     if first.left_out:
         leaks = counted(len(first.left_out), "sentence")
         first = with_note(first, f"left out, as they are in dev or test too: {leaks}")
@@ -83,6 +86,8 @@ def _read_set(files: dict[str, Path | None], settings: DataSettings) -> DataSet:
     }
     if not corpora["train"].labels:
         raise DataError("got no mention; expected labelled sentences to train on", corpora["train"].path)
+    for corpus in corpora.values():
+        check_labels(corpus, corpora["train"].labels, str(corpora["train"].path))
     splits = {name: Split(corpus, digest(corpus.path)) for name, corpus in corpora.items()}
     return splits if "dev" in splits else {**splits, **cut_dev(splits["train"], settings.dev_share)}
 
@@ -110,6 +115,16 @@ def _joined(some: Sequence[tuple[Split, frozenset[str]]]) -> Split:
     sha256 = _hash(f"{split.sha256} own {sorted(own)}" for split, own in some)
     corpus = Corpus(tuple(sentences), path, notes=notes, **faults)
     return Split(corpus, sha256, files=tuple(corpus.path for corpus in corpora))
+
+
+def _hint_of_case(labels: Sequence[frozenset[str]]) -> str:
+    """Advice to rename labels that differ from those of an earlier data set in case only; empty if none do."""
+    known: set[str] = set()
+    hints = []
+    for own in labels:
+        hints.append(rename_hint(own, known))
+        known |= own
+    return "".join(hints)
 
 
 def _hash(lines: Iterable[str]) -> str:

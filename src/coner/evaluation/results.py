@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import NonNegativeInt
 
+from coner.core.counted import counted
 from coner.core.html import table
 from coner.evaluation.counts import Counts
 
@@ -80,9 +81,8 @@ class OwnScores:
         """A line for the log."""
         names = f"{', '.join(self.labels[:3])}{' ...' if len(self.labels) > 3 else ''}"
         scores = f"micro F1 {self.micro_f1:.4f}, macro F1 {self.macro_f1:.4f}"
-        return (
-            f"{self.sentences:,} sentences with labels {names}: {scores}; {self.ignored} predictions of others ignored"
-        )
+        sentences, ignored = counted(self.sentences, "sentence"), counted(self.ignored, "prediction")
+        return f"{sentences} with labels {names}: {scores}; {ignored} of others ignored"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,6 +65,8 @@ def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
         return f"{place:.200}: no such setting; expected one of: {', '.join(_siblings(model, path))}"
     if first["type"] == "value_error":  # by a validator, which names the key itself
         return str(first["ctx"]["error"])
+    if first["type"] == "tuple_type":
+        return f"{place}: expected a list, got {first['input']!r:.200}"
     got = f", got {first['input']!r:.200}" if not isinstance(first["input"], dict) else ""
     return f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}{got}"
 

@@ -122,7 +122,7 @@ class Store:
     def _key(self, name: str, skipped: Counter[str]) -> str:
         key = self._normalise(name) if len(name) <= MAX_CHARACTERS else ""
         if not key or key.count(" ") >= MAX_WORDS:
-            skipped["names that are too long, or without a letter"] += 1
+            skipped["too long as a name, or without a letter"] += 1
             return ""
         return key
 

@@ -126,7 +126,7 @@ def test_only_wanted_types_and_priors_are_kept(tmp_path: Path) -> None:
 
 def test_names_of_nothing_but_punctuation_are_counted(tmp_path: Path) -> None:
     kb = knowledge(tmp_path, "name,types\n!!!,Band\nA,Band\n")
-    assert kb.description.sources[0].skipped == {"names that are too long, or without a letter": 1}
+    assert kb.description.sources[0].skipped == {"too long as a name, or without a letter": 1}
     assert kb.description.dropped == {"without a name": 1}
     assert kb.match(["!", "!!!"]) == []
 

@@ -195,12 +195,20 @@ def test_tables_have_a_header_or_keys(tmp_path: Path, name: str, text: str) -> N
 
 
 @pytest.mark.parametrize(
+    "rest", [', "prior": 1e400}', ', "aliases": ' + "[" * 999, ', "id": "' + "x" * (1 << 17) + '"}']
+)
+def test_a_table_is_recognised_by_a_first_object_that_cannot_be_parsed(tmp_path: Path, rest: str) -> None:
+    assert detect(write(tmp_path / "a.jsonl", f'{{"name": "A"{rest}\n')).name == "table"
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("name,types\nA,x\n ,x\n", "t:3: got a row without a name"),
         ('name\n"a\nb"\n\n""\n', "t:5: got a row without a name"),
         ("name,id\nA,1\nB,1\n", "t:3: got the id '1' of line 2 again"),
         ('name,types\nA,"x, y"\n', "t:2: types: got 'x, y' with a comma; expected types separated by |"),
+        ('{"name": "A", "types": {"x, y": 1}}\n', "t:1: types: got 'x, y' with a comma"),
         ("name,prior\nA,-1\n", "t:2: prior: got '-1'; expected a number from 0"),
         ("name,prior\nA,nan\n", "t:2: prior: got 'nan'; expected a number from 0"),
         ("name,kind\nA,x\n", "t:1: got the column 'kind'; expected only name, aliases, types, description, prior, id"),

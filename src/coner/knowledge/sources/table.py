@@ -19,6 +19,7 @@ from coner.knowledge.source import SmallSource, SourceSettings, sources
 
 COLUMNS = ("name", "aliases", "types", "description", "prior", "id")
 TAG = re.compile(r"o|[bieslmu]-.*")  # in lower case: the first word of labelled data may be name
+KEY = re.compile(r'"(\w+)"\s*:')
 SEPARATOR = "|"  # of several aliases, or several types, in one cell
 
 
@@ -31,9 +32,10 @@ class Table(SmallSource):
         if first.lstrip().startswith("{"):
             try:
                 row = parse_json(first)
-            except ValueError:
-                return False
-            return isinstance(row, dict) and "name" in row and not {"text", "tokens"} & row.keys()
+                keys = set(row) if isinstance(row, dict) else set()
+            except ValueError:  # broken, or longer than the head: the reader says so
+                keys = set(KEY.findall(first))
+            return "name" in keys and not {"text", "tokens"} & keys
         try:
             header = _header(first)
         except csv.Error:
@@ -129,15 +131,15 @@ def _several(value: Any, key: str, fault: Any) -> list[str]:
 
 def _types(value: Any, fault: Any) -> dict[str, float]:
     if isinstance(value, dict):  # of JSONL: with weights
-        if all(_is_weight(weight) for weight in value.values()) and all(name.strip() for name in value):
-            return {name: float(weight) for name, weight in value.items()}
-        raise fault(
-            f"types: got {value!r:.80}; expected names of types with weights from {1 / MAX_WEIGHT:g} to {MAX_WEIGHT:g}"
-        )
-    names = _several(value, "types", fault)
-    if wrong := [name for name in names if "," in name]:
+        if not all(_is_weight(weight) for weight in value.values()) or not all(name.strip() for name in value):
+            weights = f"weights from {1 / MAX_WEIGHT:g} to {MAX_WEIGHT:g}"
+            raise fault(f"types: got {value!r:.80}; expected names of types with {weights}")
+        types = {" ".join(name.split()): float(weight) for name, weight in value.items()}
+    else:
+        types = dict.fromkeys(_several(value, "types", fault), 1.0)
+    if wrong := [name for name in types if "," in name]:
         raise fault(f"types: got {wrong[0]!r:.80} with a comma; expected types separated by {SEPARATOR}")
-    return dict.fromkeys(names, 1.0)
+    return types
 
 
 def _is_weight(value: Any) -> bool:
