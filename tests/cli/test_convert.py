@@ -192,7 +192,10 @@ def test_every_entity_is_counted_once(coner: Coner, tmp_path: Path, spans: list[
         (["x.conll", "OUT/x.jsonl", "--from", "datasets"], "x.conll: cannot be read: ArrowInvalid"),
         (["x.conll", "OUT/x.jsonl", "--format", "brat"], "is not brat; expected a folder, or a file that ends"),
         (["x.conll", "OUT/x.jsonl", "--from", "labelstudio"], "x.conll:1: not JSON"),
-        (["-", "OUT/x.jsonl"], "got standard input, whose format is unknown. Fix: --from with one of: conll"),
+        (
+            ["-", "OUT/x.jsonl"],
+            "got standard input, whose format is unknown. Fix: name a file, or --from with one of: conll",
+        ),
         (["blank.jsonl", "OUT/x.spacy"], "a sentence cannot be written as spacy: ' ' cannot be a word there"),
         (["spaced.jsonl", "OUT/x.conll", "--repair"], "got no sentence that can be written as conll"),
     ],
@@ -265,3 +268,10 @@ def test_the_digest_of_brat_covers_the_text(tmp_path: Path) -> None:
     (folder / "doc.txt").write_text("else")
     assert digest(folder) != before[0]
     assert digest(folder / "doc.ann") != before[1]
+
+
+def test_entities_of_sentences_that_are_left_out_are_not_kept(coner: Coner, tmp_path: Path) -> None:
+    objects = [{"text": "Ana", "entities": [{"start": 0, "end": 3, "label": label}]} for label in ("P", "a b")]
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps(item) + "\n" for item in objects))
+    found = report(coner, tmp_path / "x.jsonl", tmp_path / "x.conll", "--repair")
+    assert (found["entities"]["kept"], found["output"]["entities"], found["unwritten"]["entities"]) == (1, 1, 1)

@@ -71,6 +71,7 @@ def _show(report: dict[str, Any]) -> None:
         "tags, lines or bytes repaired": report["repaired"],
         "lines, documents or tasks that could not be read": report["unreadable"],
         f"sentences that {to} cannot hold, left out": report["unwritten"]["sentences"],
+        "entities of these sentences": report["unwritten"]["entities"],
         **{f"{to} cannot hold: {what}": count for what, count in report["not_held"].items()},
     }
     table = Table(show_header=False)

@@ -61,14 +61,18 @@ def convert(
     if not fitting:
         raise DataError(f"got no sentence that can be written as {to}", source)
     lost = formats[to].write(fitting, out, write)
-    counts, snapped = _counts(sentences), reader.faults["snapped"]
+    counts, unwritten, snapped = _counts(sentences), _counts(unfit), reader.faults["snapped"]
     refused = {fault: count for fault, count in sorted(reader.faults.items()) if fault not in (*OTHER, "snapped")}
     return {
         "input": {"file": source, "format": format, **counts},
         "output": {"file": str(out), "format": to, **_counts(fitting)},
-        "entities": {"kept": counts["entities"] - snapped, "snapped": snapped, "refused": refused},
+        "entities": {
+            "kept": max(0, counts["entities"] - unwritten["entities"] - snapped),
+            "snapped": snapped,
+            "refused": refused,
+        },
         **{fault: reader.faults[fault] for fault in OTHER},
-        "unwritten": _counts(unfit),
+        "unwritten": unwritten,
         "not_read": dict(sorted((+reader.ignored).items())),  # by coner
         "not_held": dict(sorted(lost.items())),  # by the format of the output
         "notes": reader.notes,
