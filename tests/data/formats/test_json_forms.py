@@ -646,3 +646,14 @@ def test_objects_of_tokens_have_words_and_labels(tmp_path: Path, form: str) -> N
     tokens = [{"index": at, form: word, "ner": tag} for at, word, tag in ((1, "Ana", "PERSON"), (2, "sings", "O"))]
     [sentence] = read(file(tmp_path, json.dumps({"sentences": [{"index": 0, "tokens": tokens}]}), name="x.json"))
     assert (sentence.words, sentence.entities) == (("Ana", "sings"), (Entity(0, 1, "PERSON"),))
+
+
+def test_spans_that_an_annotator_rejected_are_no_entities(tmp_path: Path) -> None:
+    spans = [
+        {"start": 0, "end": 3, "label": "PER", "answer": "reject"},
+        {"start": 8, "end": 11, "label": "PER", "answer": "accept"},
+    ]
+    (tmp_path / "x.jsonl").write_text(json.dumps({"text": "Ana met Bob", "spans": spans, "answer": "accept"}))
+    reader = stream(tmp_path / "x.jsonl")
+    assert [sentence.entities for sentence in reader] == [(Entity(2, 3, "PER"),)]
+    assert +reader.ignored == {"annotations under 'rejected spans'": 1}

@@ -435,3 +435,12 @@ def test_places_in_nodes_of_html_are_those_of_its_text(tmp_path: Path) -> None:
         assert sentence.text == "she met ada & bobin new yorkada"
         places = [(mention.start, mention.end) for mention in sentence.entities or ()]
         assert places == [(2, 3), (4, 5), (5, 7)]  # the last two share the word "yorkada": the outer one is kept
+
+
+@pytest.mark.parametrize("name", ["1.json", "1.jsonl", "1"])
+def test_an_annotation_around_its_task_is_read(tmp_path: Path, name: str) -> None:
+    inner = {"id": 2, "data": {"text": TEXT}}
+    (tmp_path / name).write_text(json.dumps({"id": 3, "result": [result(8, 20)], "task": inner}))
+    first, second = read(tmp_path / name, gold=True)
+    assert gist(first) == (("she", "met", "ada", "lovelace", "."), (Entity(2, 4, "P"),), "2-1")
+    assert second.entities == ()

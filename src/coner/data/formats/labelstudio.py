@@ -1,11 +1,12 @@
 """Label Studio: a JSON list of tasks as it is exported and imported, JSON-MIN, or a task per line.
 
-The list may be under ``tasks`` in an object. Of the annotations of a task (before version 1.0 ``completions``) the one
-that is marked as ground truth is read, else the first that was not cancelled, and of its results the labelled spans;
-without any annotation the first prediction, unless gold labels are asked for. Old versions count UTF-16 units, which
-``value.text`` reveals. The text is the string of ``data``, or of an object in it, in which every ``value.text`` stands,
-else ``data.text``, or the only string; paragraphs are lines of one text. ``data.words``, written if the words are not
-those of ``split_words``, makes the task one sentence.
+A cloud storage has annotations, each with its task inside. The list may be under ``tasks`` in an object. Of the
+annotations of a task (before version 1.0 ``completions``) the one that is marked as ground truth is read, else the
+first that was not cancelled, and of its results the labelled spans; without any annotation the first prediction,
+unless gold labels are asked for. Old versions count UTF-16 units, which ``value.text`` reveals. The text is the
+string of ``data``, or of an object in it, in which every ``value.text`` stands, else ``data.text``, or the only
+string; paragraphs are lines of one text. ``data.words``, written if the words are not those of ``split_words``, makes
+the task one sentence.
 
 If an entity has a score, all sentences are written as predictions, because nobody has confirmed them.
 """
@@ -30,6 +31,7 @@ from coner.data.reading.reader import ReadOptions
 from coner.data.reading.results import (
     MINIMAL,
     TASKS,
+    is_around,
     is_cancelled,
     is_wrapper,
     items_of,
@@ -219,7 +221,7 @@ class LabelStudio(Format):
         if isinstance(value, dict) and is_wrapper(value):
             value = next(iter(value[TASKS]), None)
         task = isinstance(value, dict) and (
-            isinstance(value.get("data"), dict) or {"data", *KNOWN} & value.keys() > {"data"}
+            is_around(value) or isinstance(value.get("data"), dict) or {"data", *KNOWN} & value.keys() > {"data"}
         )
         return float(task or (isinstance(value, dict) and "data" not in value and any(key in value for key in MINIMAL)))
 

@@ -4,7 +4,7 @@
 tool                    what it writes
 ======================  ===========================================================================================
 spaCy 3                 ``doc_annotation`` with offsets or tags, ``token_annotation`` with ``ORTH`` and ``SPACY``
-prodigy                 no ``spans`` where an annotator accepted a text without any
+prodigy                 no ``spans`` where an annotator accepted a text without any; spans that were rejected
 Dataturks               ``annotation``: objects with ``points``, whose ends are inclusive
 CLUENER                 ``label``: for each label the surfaces with their places, whose ends are inclusive
 UBIAI                   ``tokens``: objects with ``entityLabel``, which are the entities
@@ -48,6 +48,9 @@ def _usual_form(values: dict[str, Any]) -> dict[str, Any]:
         values = _of_spacy(values)
     if values.get("answer") == "accept" and "tokens" in values and values.get("_view_id") in MANUAL:
         values.setdefault("spans", [])
+    spans = values.get("spans") if "answer" in values else None
+    if isinstance(spans, list) and (rejected := [span for span in spans if _is_rejected(span)]):
+        values |= {"spans": [span for span in spans if span not in rejected], "rejected spans": rejected}
     tokens = values.get("tokens")
     if isinstance(tokens, list) and tokens and all(isinstance(token, dict) for token in tokens):
         values |= {} if _has_spans(values) else _of_tokens(values, tokens)
@@ -77,6 +80,10 @@ def columns_as_rows(values: Mapping[str, Any]) -> list[dict[str, Any]] | None:
 
 def _has_spans(values: Mapping[str, Any]) -> bool:
     return any(isinstance(values.get(key), list) and any(map(keys.is_span, values[key])) for key in keys.SPANS)
+
+
+def _is_rejected(span: Any) -> bool:
+    return isinstance(span, dict) and span.get("answer") in ("reject", "ignore")
 
 
 def _of_spacy(values: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,9 @@ def placed(result: Values) -> tuple[Any, Any, str | None, Any]:
 
 
 def whole_task(value: Any) -> Any:
-    """A task of JSON-MIN in the form of other tasks; others with places in one text, not in paragraphs or nodes."""
+    """A task of JSON-MIN, or with an annotation around it, in the form of other tasks; all with places in one text."""
+    if is_around(value):
+        value = {**value["task"], "annotations": [{key: item for key, item in value.items() if key != "task"}]}
     if isinstance(value, dict) and isinstance(value.get("data"), dict):
         return _with_paragraphs(_with_nodes(value))
     if not isinstance(value, dict):
@@ -104,6 +106,12 @@ def _place_in_nodes(value: Values, nodes: Mapping[str, int]) -> dict[str, int]:
 
 def _are_paragraphs(value: Any) -> bool:
     return bool(items_of(value)) and all(isinstance(item, dict) and isinstance(item.get("text"), str) for item in value)
+
+
+def is_around(value: Any) -> bool:
+    """Whether a value is an annotation with its task inside, as Label Studio writes it to a cloud storage."""
+    task = value.get("task") if isinstance(value, dict) else None
+    return isinstance(task, dict) and isinstance(task.get("data"), dict) and isinstance(value.get("result"), list)
 
 
 def is_wrapper(value: Any) -> bool:
