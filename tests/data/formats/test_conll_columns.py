@@ -416,3 +416,23 @@ def test_a_filler_beside_tags_is_outside_also_if_the_first_sentence_has_no_menti
 def test_a_file_of_which_only_a_part_is_tagged_is_refused(tmp_path: Path, tags: str) -> None:
     with pytest.raises(DataError, match=r":3: got 'B-PER' as tag; expected '_', as the file starts without tags"):
         list(reader_of(tmp_path, f"Hello _\n\n{tags}\nBo _\n"))
+
+
+BARE = "Ana PERSON\nMaria PERSON\nmet O\nBob PERSON\nin O\nRome CITY\n\n" * 3
+
+
+@pytest.mark.parametrize("header", ["Mot Etiquette\n", "单词 标签\n\n"])
+def test_a_line_of_names_is_no_mention_of_a_label(tmp_path: Path, header: str) -> None:
+    with pytest.raises(
+        DataError, match=r"conll:1: got '(Etiquette|标签)', the only label of a single word, .*--scheme io"
+    ):
+        list(reader_of(tmp_path, header + BARE))
+    assert mentions(reader_of(tmp_path, header + BARE, scheme="io"))[0] == tuple(header.split())
+    assert len(mentions(reader_of(tmp_path, BARE + header))) == 10
+
+
+@pytest.mark.parametrize("header", ["Wort NE\n", "text entity\n"])
+def test_a_known_name_above_the_tags_is_refused(tmp_path: Path, header: str) -> None:
+    with pytest.raises(DataError, match=r"got a line with the names of columns, .* Fix: delete it"):
+        list(reader_of(tmp_path, header + BARE))
+    assert len(mentions(reader_of(tmp_path, header + "is O\n"))) == 1

@@ -44,12 +44,11 @@ class _ConllBlock:
 
 class ConllReader(Reader):
     by_columns = True
-    layout: ConllLayout
+    layout = ConllLayout()
     expected = "a word per line"
 
     def __init__(self, path: str | Path, **options: Unpack[ReadOptions]) -> None:
         super().__init__(path, **options)
-        self.layout = ConllLayout()
         self._named = numbered(options.get("columns"))
         self._headers = Headers(self._comment)
         self._narrowed = False  # the layout is known, and only a range of the file is read
@@ -117,6 +116,7 @@ class ConllReader(Reader):
             layout, self._found = find_columns(sample, self._named)
         except ValueError as error:
             raise self.error(line, str(error)) from None
+        self._first_row = line
         parted = ([cells for cells in map(layout.cells, rows) if len(cells) == layout.width] for rows in sample)
         tags = [{cells[layout.tag] for cells in rows} for rows in parted if rows]  # of each sentence
         width, absent = layout.width, layout.tags == "absent"

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from coner.core.errors import ConfigError
-from coner.data.reading.cells import MAJORITY, CellColumn, is_tag, joined
-from coner.data.reading.delimited import ROLES, plain_name
+from coner.data.reading.cells import MAJORITY, OUTSIDES, CellColumn, is_tag, joined
+from coner.data.reading.delimited import ANNOTATIONS, ROLES, plain_name
 from coner.data.reading.layout import ConllLayout
 
 LONGEST = 1000  # words of a sentence
@@ -76,7 +76,7 @@ def find_columns(sentences: Sequence[Sequence[str]], named: Mapping[str, int]) -
         raise ValueError(f"got words with their tags, such as {example!r:.80}; expected two columns. {fix}")
     (word, tag, inner), notes = _choose(columns, places), list[str]()
     if layout.width > 1:
-        _check_names(rows[0][0] if rows and rows[0] else (), word, tag)
+        _check_names(rows[0][0] if rows and rows[0] else (), columns, word, tag)
     if "word" not in places and layout.width > 1 and not _before_blanks(columns):
         _check_words(columns, word, tag)
     if (word, tag) != (0, layout.width - 1) and not named:
@@ -167,11 +167,14 @@ def _before_blanks(columns: Sequence[CellColumn]) -> bool:
     return blank and (last.blank or (bool(middle) and bool(last.looks)))
 
 
-def _check_names(cells: Sequence[str], word: int, tag: int | None) -> None:
+def _check_names(cells: Sequence[str], columns: Sequence[CellColumn], word: int, tag: int | None) -> None:
     """``ValueError`` if the first line names the columns."""
     if cells and tag is not None:
-        names = {role: plain_name(cells[at].strip(" ")) for role, at in (("word", word), ("tag", tag))}
-        if all(name in ROLES[role].split() for role, name in names.items()):
+        first, second = (plain_name(cells[at].strip(" ")) for at in (word, tag))
+        others = set(columns[tag].cells[1:])
+        alone = cells[tag].strip(" ") not in others and bool(others - {*OUTSIDES, "0", "_"})
+        named = second in ROLES["tag"].split() or (alone and second in ANNOTATIONS)
+        if named and (alone or first in ROLES["word"].split()):
             raise ValueError(f"got a line with the names of columns, {' '.join(cells)!r:.80}. Fix: delete it")
 
 

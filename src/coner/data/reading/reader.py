@@ -86,6 +86,7 @@ class Reader(ABC):
         self._gold = options.get("gold", False)
         self._on_fault = options.get("on_fault")
         self._first_layout: ConllLayout | None = None  # if only a later range of the file is read
+        self._first_row = 0  # the line of the first word of a file of columns, if it is known
         self._lines = Lines(path, self._count_fault if self._may_repair else None)
         self._sentences = self._checked()
 
@@ -200,6 +201,9 @@ class Reader(ABC):
             entities, faults = self._tags.read(tags)
         except UnknownTags as error:
             raise self.error(number + error.index * lines, f"{error}. Fix: {error.fix}") from None
+        if lines and number == self._first_row and tags[0] == self._tags.alone:
+            got = f"got {tags[0]!r:.80}, the only label of a single word, as if the line had the names of the columns"
+            raise self.error(number, f"{got}. Fix: delete it; or if it is a label, --scheme io")
         for index, message in faults:
             at = (number + index, message) if lines else (number, f"word {index + 1}: {message}")
             self._fault(*at, "repaired")

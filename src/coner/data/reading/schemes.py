@@ -93,7 +93,7 @@ def _unknown(tags: Counter[str], best: Spelling, faults: int, scheme: InputSchem
 class PairCounter:
     """Counts the tags of a file instead of reading them: see ``TagReader.read``."""
 
-    note, rule = "", "iob2"
+    note, rule, alone = "", "iob2", None
 
     def __init__(self) -> None:
         self.pairs: Counter[tuple[str | None, str | None]] = Counter()
@@ -120,6 +120,7 @@ class TagReader:
         self._scheme, self._survey, self._predicted = scheme, survey, predicted
         self.spelling = Spelling("iob2" if scheme == "auto" else scheme)
         self.note = ""  # how the tags are read, if not as the scheme says
+        self.alone: str | None = None  # see ``Spelling.alone``
         self._hint = "" if survey or scheme != "auto" else "; tags that are read only once are iob2 without --scheme"
         self._decided = survey is None and scheme == "auto"
         self._canonical = self.spelling.scheme == self.spelling.rule != "io"  # until the first fault
@@ -146,6 +147,7 @@ class TagReader:
                 raise
             if self.spelling != own:
                 self.note = f"tags are read as {self.spelling.scheme}: {self.spelling.evidence(pairs)}"
+                self.alone = self.spelling.alone(pairs) if self._scheme == "auto" else None
             with suppress(UnknownTags):
                 if (
                     self._survey

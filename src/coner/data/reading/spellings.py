@@ -44,6 +44,7 @@ OTHER_OUTSIDES = frozenset(
 SHAPES = ("B-label", "B_label", "label-B", "label_B", "B")
 SEPARATORS = ":./=|+~–—"  # less usual than ``-`` and ``_``
 UNNAMED = "ENTITY"  # the label of tags without one
+ENOUGH = 10  # words with labels
 PREFIXED = re.compile("[A-Za-z][-_].")
 NUMBER = re.compile("-?[0-9]+")
 SEVERAL = re.compile(r"[|,;+#&] ?(?:O|[BIESLUMW][-_]\w.*)$")  # the end of a tag that is several, such as B-PER|B-ORG
@@ -102,6 +103,15 @@ class Spelling:
     def marks_ends(self, pairs: Pairs) -> bool:
         """Whether a tag of the file marks the last word of a mention."""
         return any(tag is not None and (self.canonical(tag) or "").startswith("E-") for _, tag in pairs)
+
+    def alone(self, pairs: Pairs) -> str | None:
+        """The only label that a single word has, if enough words have others: maybe the name of the column."""
+        counts = Counter[str]()
+        for (_, tag), count in pairs.items():
+            if tag is not None and self.canonical(tag) not in (None, OUTSIDE):
+                counts[tag] += count
+        once = [tag for tag, count in counts.items() if count == 1]
+        return once[0] if self.shape == "label" and len(once) == 1 and counts.total() > ENOUGH else None
 
     def evidence(self, pairs: Pairs) -> str:
         """What the tags of a file show of it, in words."""
