@@ -61,7 +61,18 @@ def test_the_format_is_detected_by_name_then_by_content(tmp_path: Path, name: st
         ("a.txt", "<?xml version='1.0'?>\n<a/>\n", r"got \.xml data"),
         ("a.py", 'DATA = [("ada", {})]', r"got \.py data, which is not read\. Fix: write the data as JSON"),
         ("a.xlsx", "PK\3\4", r"got \.xlsx data, which is not read\. Fix: save it as CSV in UTF-8"),
-        ("a.tag", TEXT, r"got no columns with tags; expected them, as its name says\. Fix: --from conll --columns"),
+        (
+            "a.tag",
+            TEXT,
+            r"got no columns with tags; expected them, as its name says\. Fix: name it \.conll, with --col",
+        ),
+        (
+            "a.txt",
+            "Ana/PERSON met/O Bob/PERSON\n",
+            r"got words with their tags, such as 'Ana/PERSON'; expected plain text",
+        ),
+        ("a.txt", "Ana_B-PER met_O\n", r"got words with their tags, such as 'Ana_B-PER'"),
+        ("a.txt", "she met <PER>Ana</PER>\n", r"got \.muc data, which is not read\. Fix: convert it"),
     ],
 )
 def test_a_known_name_never_falls_through_to_plain_text(tmp_path: Path, name: str, content: str, message: str) -> None:
@@ -115,7 +126,9 @@ def test_plain_text_has_no_gold_labels(tmp_path: Path) -> None:
 
 
 def test_standard_input_needs_a_format() -> None:
-    message = r"got standard input, whose format is unknown\. Fix: --from with one of: conll, conllu, csv, "
+    message = (
+        r"got standard input, whose format is unknown\. Fix: name a file, or --from with one of: conll, conllu, csv, "
+    )
     with pytest.raises(DataError, match=message):
         stream("-")
 
@@ -125,3 +138,41 @@ def test_a_pipe_needs_a_format(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(DataError, match=r"pipe: is a pipe or device, .* --from with one of: conll, conllu, csv, "):
         read(tmp_path / "pipe")
+
+
+def test_text_may_have_slashes_and_elements(tmp_path: Path) -> None:
+    for text in ("he and/or she used TCP/IP on 1/2 of A/B tests\n", "the <b>bold</b> and <PER>\n", "AC/DC\n"):
+        (tmp_path / "a.txt").write_text(text)
+        assert detect(tmp_path / "a.txt") == "text"
+
+
+def test_a_file_in_another_format_than_its_name_says_is_read_as_what_it_is(tmp_path: Path) -> None:
+    for name, content in {
+        "a.conllu": "0\tAna\tB-PER\n1\tmet\tO\n\n0\tI\tO\n",
+        "b.conll": "word,tag\nAna,B-PER\n",
+    }.items():
+        (tmp_path / name).write_text(content)
+        corpus = read(tmp_path / name)
+        assert [s.surface(e) for s in corpus for e in s.entities or ()] == ["Ana"]
+
+
+def test_text_in_utf_16_says_how_to_convert_it(tmp_path: Path) -> None:
+    for name in ("a.txt", "a", "a.json", "a.conll"):
+        (tmp_path / name).write_text("Ana\tB-PER\n", encoding="utf-16")
+        with pytest.raises(DataError, match=r"UTF-16; expected UTF-8\. Fix: .*iconv -f UTF-16 -t UTF-8"):
+            read(tmp_path / name)
+
+
+def test_a_folder_of_files_says_what_to_name_instead(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "inner" / "a.txt").write_text("Ana")
+    (folder / "inner" / "a.ann").write_text("T1\tPER 0 3\tAna\n")
+    with pytest.raises(DataError, match=r"Fix: name one of its folders, such as .*inner"):
+        detect(folder)
+    (folder / "a.json").write_text("[]")
+    with pytest.raises(DataError, match=r"Fix: name one of its files, such as .*a\.json"):
+        detect(folder)
+    (folder / "a.a1").write_text("")
+    with pytest.raises(DataError, match=r"Fix: rename NAME\.a1 to NAME\.ann"):
+        detect(folder)

@@ -97,7 +97,8 @@ class Lines:
 
     def _begin(self, block: bytes) -> bytes:
         if b"\0" in block:
-            message = "contains a zero byte: a binary file, or text in UTF-16; expected text in UTF-8"
+            got = "contains a zero byte: a binary file, or text in UTF-16; expected UTF-8"
+            message = f"{got}. Fix: if it is UTF-16, iconv -f UTF-16 -t UTF-8"
             raise DataError(message, self.path, block[: block.index(b"\0")].count(b"\n") + 1)
         if block.startswith(BOM):
             self.bom, block = True, block[len(BOM) :]

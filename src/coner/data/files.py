@@ -14,6 +14,7 @@ from coner.data.formats import Format, all_formats, formats, suffix
 from coner.data.reading.cells import joined
 
 HEAD = 1 << 16
+SURE = 0.9  # of the format of a file, against its name
 FIXES = {  # for files that are not read: their endings, and what to do instead
     ".a1 .a2": "rename NAME.a1 to NAME.ann beside NAME.txt, which is brat",
     ".xml .tei .xmi": "export it as brat, WebAnno TSV 3 or CoNLL",
@@ -31,7 +32,7 @@ STARTS = {
     ".ttl": re.compile(rb"(?i)\s*@?prefix\s+[\w-]*:\s*<"),
     ".opennlp": re.compile(rb"(?s).*?<START(?::[^<>\s]+)?> [^<]*<END>"),
     ".rasa": re.compile(rb"(?s)(?:.*\n)?## *intent: *[^ \n]+\r?\n[-*] "),
-    ".muc": re.compile(rb"(?s).*?<ENAMEX TYPE="),
+    ".muc": re.compile(rb"(?s).*?<(?:ENAMEX TYPE=|(PER|PERSON|LOC|LOCATION|ORG|ORGANIZATION)>[^<>\n]*</\1>)"),
 }
 WORD_AND_LABEL = re.compile(r"[^ \t]+(?:\t([^ \t]*))?\r?")
 COLUMNS = (".tag", ".tags", ".ner", ".col", ".bilou", ".bmes", ".iobes", ".bieo")  # of words and tags, never plain text
@@ -48,12 +49,15 @@ def detect(path: str | Path) -> str:
         return claims[0].name
     if file.is_dir():
         expected = ", or ".join(format.folder for format in all_formats() if format.folder)
-        raise DataError(f"is a folder; expected a file, {expected}", path)
+        raise DataError(f"is a folder; expected a file, {expected}{_inside(file)}", path)
     if str(path) == "-" or (file.exists() and not file.is_file()):
         got = "got standard input" if str(path) == "-" else "is a pipe or device"
         choices = ", ".join(format.name for format in all_formats() if format.reader and not format.folder)
-        raise DataError(f"{got}, whose format is unknown. Fix: --from with one of: {choices}", path)
+        raise DataError(f"{got}, whose format is unknown. Fix: name a file, or --from with one of: {choices}", path)
     head = read_bytes(path, HEAD).removeprefix(BOM)
+    if claims and all(type(format).sniff is not Format.sniff and not format.sniff(head) for format in claims):
+        # Another format than its name says, such as columns of CoNLL in a .csv or .conllu file.
+        claims = [format for format in all_formats() if format.sniff(head) >= SURE] or claims
     ranked = sorted(claims or all_formats(), key=lambda format: format.sniff(head), reverse=True)
     best = next((format for format in all_formats() if format.certain and format.sniff(head) == 1), ranked[0])
     if not claims and best.name == "text":
@@ -61,12 +65,24 @@ def detect(path: str | Path) -> str:
     return best.name
 
 
+def _inside(folder: Path) -> str:
+    """The advice to name something in a folder that has no format itself."""
+    for inner in sorted(folder.iterdir()):
+        if fix := next((fix for endings, fix in FIXES.items() if suffix(inner) in endings.split()), None):
+            return f". Fix: {fix}"
+        if claimed_by(inner):
+            return f". Fix: name one of its {'folders' if inner.is_dir() else 'files'}, such as {inner}"
+    return ""
+
+
 def _refuse_text(path: Path, head: bytes) -> None:
     """Raise ``DataError`` for a file that its name or start shows to be no plain text."""
+    if b"\0" in head:
+        return  # its reader refuses it
     end = next((end for end, start in STARTS.items() if start.match(head)), suffix(path))
     if end in COLUMNS:
         message = "got no columns with tags; expected them, as its name says"
-        raise DataError(f"{message}. Fix: --from conll --columns word=1,tag=2, or --from text", path)
+        raise DataError(f"{message}. Fix: name it .conll, with --columns word=1,tag=2; or --from text", path)
     if example := joined(head.decode(errors="replace").split()):
         message = f"got words with their tags, such as {example!r:.80}; expected plain text"
         raise DataError(f"{message}. Fix: write a word and its tag per line, with a space between them", path)
@@ -74,7 +90,7 @@ def _refuse_text(path: Path, head: bytes) -> None:
     labelled = [match[1] for match in map(WORD_AND_LABEL.fullmatch, lines) if match]
     if len(labelled) == len(lines) and any(labelled):
         message = "got a word per line, some with a label behind a tab; expected plain text"
-        raise DataError(f"{message}. Fix: --from conll, with O where there is no label; or --from text", path)
+        raise DataError(f"{message}. Fix: name it .conll, with O where there is no label; or --from text", path)
     if fix := next((fix for endings, fix in FIXES.items() if end in endings.split()), None):
         raise DataError(f"got {end} data, which is not read. Fix: {fix}", path)
 

@@ -162,3 +162,11 @@ def test_repair_leaves_out_lines_that_are_not_words(write: Write) -> None:
 def test_an_eleventh_column_has_the_tags(write: Write) -> None:
     path = write("".join(row(at, word)[:-1] + f"\t{tag}\n" for at, word, tag in ((1, "Rui", "B-PER"), (2, "foi", "O"))))
     assert mentions(path) == [(("Rui", "foi"), ["PER: Rui"])]
+
+
+def test_tags_in_a_column_that_is_not_read_are_refused(write: Write) -> None:
+    path = write("1\tRui\tB-2\tPROPN\tB-PER\t_\t0\troot\t_\t_\n2\tveio\tvir\tVERB\tO\t_\t1\tdep\t_\t_\n")
+    with pytest.raises(DataError, match=r"got tags in the column 'XPOS', which is not read; .*Fix: --columns tag=XPOS"):
+        read(path)
+    assert mentions(path, columns="tag=XPOS") == [(("Rui", "veio"), ["PER: Rui"])]
+    assert read(path, predicted=True)[0].entities is None

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from coner.core.errors import ConfigError, DataError
 from coner.core.tags import tags_from_entities
-from coner.data import read, stream
+from coner.data import detect, read, stream
 from coner.data.reading.delimited import read_list
 from helpers.awkward import sentences
 from helpers.spans import mentions
@@ -178,7 +178,7 @@ def test_a_cell_that_is_not_a_list_is_none(cell: str) -> None:
         ("word,tag\nAda,O\nmet,\n", r"x.csv:3: got no tag; expected one, or O"),
         ("word,tag\nAda,B-per\nmet,O\nBob,I-per\n", r"x.csv:4: tag 'I-per' after O"),
         ("a,b\nAda,O\n", r"x.csv:1: got the columns 'a', 'b'; expected the names of columns, such as word and tag"),
-        ("Ada B-per\n", r"x.csv:1: got the columns 'Ada B-per'"),
+        ("Ada met\n", r"x.csv:1: got the columns 'Ada met'"),
         (
             "text,entities\nAda,\"[(0, 3, 'per')]\"\n",
             r"x.csv:1: .* with spans as 'entities'; expected a tag per word. Fix: write an object .* as JSONL",
@@ -284,11 +284,16 @@ def test_a_word_and_its_tag_are_no_header(write: Write, text: str, note: str) ->
     assert f"no header: words are read from column {note}" in read(write(text)).notes
 
 
-def test_words_and_tags_with_spaces_between_them_are_conll(write: Write) -> None:
-    with pytest.raises(DataError, match=r"x\.csv:1: .*Fix: --from conll$"):
-        read(write("Porto B-geo\nis O\n"))
-    with pytest.raises(DataError, match=r"x\.csv:1: .*Fix: --from conll$"):
-        read(write('"\tO\nPorto\tB-geo\n'))
+@pytest.mark.parametrize("text", ["Porto B-geo\nis O\n", "Porto geo\nis O\n", "Porto\tB-geo\t_\nis\tO\t_\n"])
+def test_words_and_tags_without_a_header_are_conll(write: Write, text: str) -> None:
+    path = write(text)
+    assert detect(path) == "conll"
+    assert mentions(path) == [(("Porto", "is"), ["geo: Porto"])]
+
+
+def test_a_file_with_another_delimiter_than_tabs_stays_csv(write: Write) -> None:
+    with pytest.raises(DataError, match=r"x\.csv:1: got the columns 'a', 'b'"):
+        read(write("a;b\nx; B-per\ny; B-per\n"))
 
 
 @pytest.mark.parametrize("missing", ["", "nan", "NaN", "<NA>", "None"])

@@ -147,3 +147,9 @@ def test_faults_are_one_line_with_their_place(write: Write, text: str, message: 
     with pytest.raises(DataError, match=message) as caught:
         read(write(text))
     assert "\n" not in str(caught.value)
+
+
+def test_empty_lines_above_the_format_are_skipped(write: Write) -> None:
+    path = write("\n \n" + HEAD + POS + ENTITY + "\n" + TEXT)
+    assert detect(path) == "webanno"
+    assert [e.label for s in read(path) for e in s.entities or ()] == ["LOC", "ORG"]

@@ -101,8 +101,7 @@ class CsvReader(Reader):
         places = header.places
         if "word" not in places:
             expected = "expected the names of columns, such as word and tag"
-            fix = "--from conll" if len(header.names) < 2 and row_columns(line.split()) else EXAMPLE
-            raise DataError(f"{got}; {expected}. Fix: {fix}", self.path, number)
+            raise DataError(f"{got}; {expected}. Fix: {EXAMPLE}", self.path, number)
         self._refuse_spans(header, got, number)
         lost = [name for name in header.names if plain_name(name) in ANNOTATIONS]
         if "tag" not in places and (self._gold or (lost and not self._named)):

@@ -26,8 +26,8 @@ from coner.data.reading.reader import FILLER, Reader
 from coner.data.reading.spans import align_words
 from coner.data.reading.words import Span
 
-ID, FORM, MISC, EXTRA = "ID", "FORM", "MISC", "NER"  # the last one is the name of an eleventh column
-COLUMNS = (ID, FORM, "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", MISC)
+ID, FORM, LEMMA, MISC, EXTRA = "ID", "FORM", "LEMMA", "MISC", "NER"  # the last one is the name of an eleventh column
+COLUMNS = (ID, FORM, LEMMA, "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", MISC)
 GLOBAL = "# global.columns ="
 COMMENT = re.compile("# *(sent_id|text) *=(.*)")
 KEYS = frozenset(("name", "entity", *TAG.split()))
@@ -45,6 +45,7 @@ class _Columns:
     outside: set[str] = field(default_factory=set)  # those of them that have ``O``, too
     keys: Counter[str] = field(default_factory=Counter)  # of MISC
     coreference: bool = False
+    unread: set[str] = field(default_factory=set)  # columns with mentions
 
     def count(self, cells: list[str]) -> None:
         """Note which columns and keys of MISC may hold tags."""
@@ -57,14 +58,14 @@ class _Columns:
                     self._count(key, value)
             else:
                 self._count(name, cells[at])
+        self.unread.update(name for name, cell in zip(self.names, cells, strict=True) if cell[:2] in ("B-", "I-"))
 
     def _count(self, name: str, value: str) -> None:
-        if not _may_hold_tags(name) or value in ("", FILLER):
-            return
-        if BRACKETS.search(value):
-            self.coreference = True
-        else:
-            self._add(name, value)
+        if _may_hold_tags(name) and value not in ("", FILLER):
+            if BRACKETS.search(value):
+                self.coreference = True
+            else:
+                self._add(name, value)
 
     def _add(self, name: str, tag: str) -> None:
         self.tags[name] += 1
@@ -73,10 +74,8 @@ class _Columns:
 
     def tag(self, cells: list[str], key: str | None) -> str | None:
         """What a line has in a column, or as a key of MISC; ``None`` for nothing or ``_``."""
-        if key in self.names:
-            value = cells[self.names.index(key)]
-        else:
-            value = dict(_misc(cells[self.names.index(MISC)])).get(key or "", "") if MISC in self.names else ""
+        misc = _misc(cells[self.names.index(MISC)]) if MISC in self.names else ()
+        value = cells[self.names.index(key)] if key in self.names else dict(misc).get(key or "", "")
         return None if value in ("", FILLER) else value
 
 
@@ -111,9 +110,9 @@ class ConlluReader(Reader):
     @property
     def notes(self) -> list[str]:
         keys = ", ".join(key for key, _ in self._columns.keys.most_common(5)) or "nothing"
-        none = f"no named entities are read: MISC has {keys}"
         coreference = ": Entity= is coreference" * self._columns.coreference
-        return [*super().notes, *([none + coreference] if self._key is None else [])]
+        none = f"no named entities are read: MISC has {keys}{coreference}"
+        return [*super().notes, *[none] * (self._key is None)]
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         source: Iterable[str] = lines if self._rereadable() else list(lines)
@@ -155,22 +154,23 @@ class ConlluReader(Reader):
         key = named.get("tag")
         if isinstance(key, int):
             if not 1 <= abs(key) <= len(columns.names):
-                raise DataError(
-                    f"got {counted(len(columns.names), 'column')}, where --columns has tag={key}", self.path
-                )
+                got = f"got {counted(len(columns.names), 'column')}, where --columns has tag={key}"
+                raise DataError(got, self.path)
             return columns.names[key - (key > 0)]
         if key is not None:
             if key not in columns.names and not columns.keys[key]:
-                found = ", ".join((*columns.names, *columns.keys))
-                raise DataError(f"got columns and keys of MISC {found:.200}; expected one {key!r}", self.path)
+                found = f"{', '.join((*columns.names, *columns.keys)):.200}"
+                raise DataError(f"got columns and keys of MISC {found}; expected one {key!r}", self.path)
             return key
         if len(columns.tags) > 1:
-            found = " and ".join(sorted(columns.tags))
-            raise DataError(f"got tags as {found}; expected one of them. Fix: --columns tag=NAME", self.path)
+            got = f"got tags as {' and '.join(sorted(columns.tags))}; expected one of them"
+            raise DataError(f"{got}. Fix: --columns tag=NAME", self.path)
+        if (unread := [*columns.unread - {FORM, LEMMA}]) and not columns.tags and not self._predicted:
+            got = f"got tags in the column {unread[0]!r:.80}, which is not read"
+            raise DataError(f"{got}; expected them in MISC. Fix: --columns tag={unread[0]}", self.path)
         if self._gold and not columns.tags:
-            found = ", ".join(columns.keys) or "nothing"
-            message = f"got no tags, neither in a column nor in MISC, which has {found:.200}; expected gold labels"
-            raise DataError(f"{message}. Fix: if one of these keys has them, --columns tag=KEY", self.path)
+            got = f"got no tags, neither in a column nor in MISC, which has {', '.join(columns.keys) or 'nothing':.200}"
+            raise DataError(f"{got}; expected gold labels. Fix: if a key has them, --columns tag=KEY", self.path)
         return next(iter(columns.tags), None)
 
     def _comment_line(self, line: str, comments: dict[str, str]) -> None:
@@ -242,7 +242,8 @@ class Conllu(Format):
         lines = [line for line in head.split(b"\n")[:200] if line.strip()]
         rows = [line for line in lines if not line.startswith(b"#")]
         named = any(line.startswith(GLOBAL.encode()) for line in lines)
-        return float(named or 10 * sum(bool(ROW.fullmatch(row.rstrip(b"\r"))) for row in rows) >= 9 * max(1, len(rows)))
+        sure = named or 10 * sum(bool(ROW.fullmatch(row.rstrip(b"\r"))) for row in rows) >= 9 * max(1, len(rows))
+        return 1.0 if sure else 0.05 * any(row.count(b"\t") >= len(COLUMNS) - 1 for row in rows)
 
 
 formats.register(Conllu())

@@ -28,7 +28,8 @@ class Csv(Format):
     def sniff(self, head: bytes) -> float:
         """The first line names columns of words and tags."""
         header = read_header(head.lstrip().decode(errors="replace").partition("\n")[0].rstrip("\r"))
-        return float({"word", "tag"} <= header.places.keys())
+        delimited = header.delimiter != "\t" and len(header.names) > 1
+        return 1.0 if {"word", "tag"} <= header.places.keys() else 0.05 * delimited
 
     def write_text(self, sentences: Iterable[Sentence], handle: TextIO, options: WriteOptions = DEFAULTS) -> None:
         writer = csv.writer(handle, lineterminator="\n")

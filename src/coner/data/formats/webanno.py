@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import dropwhile
 
 from coner.core.errors import ConfigError, DataError
 from coner.core.lines import Lines
@@ -71,11 +72,12 @@ class WebannoReader(SpanReader):
 
     def _read(self, lines: Lines) -> Iterator[Sentence]:
         features: list[_Feature] = []
-        block, column, chosen = _WebAnnoBlock(), None, False
-        for number, line in enumerate(lines, 1):
-            if number == 1 and not line.startswith(START + "3"):
+        block, column, chosen, started = _WebAnnoBlock(), None, False, False
+        for number, line in dropwhile(lambda row: not row[1].strip(), enumerate(lines, 1)):
+            if not started and not line.startswith(START + "3"):
                 fix = "export it as WebAnno TSV 3 or as CoNLL 2002"
-                raise DataError(f"got {line[:60]!r}; expected {START}3.1 or later. Fix: {fix}", self.path, 1)
+                raise DataError(f"got {line[:60]!r}; expected {START}3.1 or later. Fix: {fix}", self.path, number)
+            started = True
             if match := LAYER.fullmatch(line):
                 layer, names = match[2].rpartition(".")[2], match[3].split("|")
                 links = [name.startswith(LINK) for name in names]  # a link has two columns
@@ -199,6 +201,7 @@ class Webanno(Format):
 
     def sniff(self, head: bytes) -> float:
         """The first line, as versions 1 to 3 have it."""
+        head = head.lstrip()
         return float(head.startswith(START.encode()) or BEFORE_3.match(head) is not None)
 
 

@@ -14,7 +14,8 @@ MENTION = re.compile(f"{LETTER}[-_].+|[^ ]+[-_]{LETTER}|[BIESLUMW]:[^ ]+")
 OUTSIDES = ("O", "o")
 LABEL = re.compile(r"[^\W\d_][\w./&+-]*")
 CHUNKS = frozenset("AC ADJP ADVP BLK CCP CONJP INTJ JJP LST NC NP PC PP PRT RBP SBAR UCP VC VGF VGNF VP".split())  # noqa: SIM905
-JOINED = re.compile(r"[^\s]+[,;|/=\xa0](O|[BIESLUMW]-[^\s,;|]+)")
+JOINED = re.compile(r"[^\s]+(?:[,;|/=_\xa0]|##)(O|[BIESLUMW]-[^\s,;|]+)")
+SLASHED = re.compile("[^ ]+/(O|[A-Z][A-Z_]+)")
 MAJORITY, MIN_ROWS = 0.9, 10  # share of a column that must agree; rows before a column may be called constant
 
 
@@ -26,6 +27,8 @@ def is_tag(cell: str) -> bool:
 def joined(items: Sequence[str]) -> str | None:
     """One of these words if most of them have their tag behind them, such as ``Ana,B-PER``."""
     found = [match for match in map(JOINED.fullmatch, items) if match]
+    if not any(len(match[1]) > 1 for match in found):  # Stanford's tagger writes labels alone: Ana/PERSON
+        found = [match for match in map(SLASHED.fullmatch, items) if match]
     mentions = [match[0] for match in found if match[1] != "O"]
     return mentions[0] if mentions and len(found) >= MAJORITY * len(items) else None
 

@@ -217,7 +217,8 @@ def whole_text(path: str | Path) -> str:
     """Every character of a file; ``DataError`` if it is not UTF-8: a repaired byte would move every span behind it."""
     data = read_bytes(path)
     if b"\0" in data:
-        message = "got a zero byte: a binary file, or text in UTF-16; expected text in UTF-8"
+        got = "got a zero byte: a binary file, or text in UTF-16; expected UTF-8"
+        message = f"{got}. Fix: if it is UTF-16, iconv -f UTF-16 -t UTF-8"
         raise DataError(message, path, data.count(b"\n", 0, data.index(b"\0")) + 1)
     try:
         return data.decode("utf-8")
