@@ -203,7 +203,7 @@ def contenders(tagger: EncoderTagger, run: Path, folder: Path, some: Sequence[Se
     build: dict[str, Callable[[], dict[str, Score]]] = {
         "onnxruntime": lambda: onnxruntimes(model, source),
         "OpenVINO": lambda: openvinos(source, batches),
-        "CTranslate2": lambda: ctranslates(model, tagger.tokenizer, folder),
+        "CTranslate2": lambda: ctranslates(model, tagger.pieces.tokenizer, folder),
     }
     made: dict[str, dict[str, Score]] = {"torch": {"float32": eager}}
     for name, make in build.items():

@@ -192,7 +192,7 @@ def test_slow_tokenizer_is_refused(tagger_for: Callable[..., EncoderTagger], tmp
         is_fast = False
 
     tagger = tagger_for()
-    tagger.tokenizer = Slow()  # type: ignore[assignment]
+    tagger.pieces.tokenizer = Slow()  # type: ignore[assignment]
     with pytest.raises(ConfigError, match=r"tokenizer Slow, written in Python; .*tokenizer\.json") as caught:
         write_onnx(tagger, tmp_path / "model")
     assert "\n" not in str(caught.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from coner.families.encoder.decoder._constrained import ConstrainedDecoder
 from coner.families.encoder.knowledge import joins
 from coner.families.encoder.mix import mixes
 from coner.families.encoder.network import Auxiliary, Head, Network
-from coner.families.encoder.settings import EncoderExperiment, EncoderManifest
+from coner.families.encoder.settings import EncoderExperiment, EncoderManifest, FineTunedManifest
 from coner.knowledge.knowledge import leftmost_longest
 from coner.knowledge.typed import TypedKnowledge, TypedMatch
 
@@ -40,15 +40,15 @@ class EncoderTagger(NetworkTagger):
     network: Network
     manifest: EncoderManifest
 
-    def __init__(
-        self, network: nn.Module, tokenizer: Any, manifest: EncoderManifest, *, cache: Cache | None = None
-    ) -> None:
-        super().__init__(network, tokenizer, manifest, cache=cache)
-        text, maximum = manifest.settings.knowledge.text, self.pieces.window // 2 - len(self.pieces.suffix)
+    @classmethod
+    def of(cls, network: nn.Module, tokenizer: Any, manifest: FineTunedManifest, *, cache: Cache | None = None) -> Self:
+        tagger = super().of(network, tokenizer, manifest, cache=cache)
+        text, maximum = tagger.settings.knowledge.text, tagger.pieces.window // 2 - len(tagger.pieces.suffix)
         if manifest.knowledge is not None and text > maximum:
             raise ConfigError(
                 f"knowledge.text: got {text}; expected at most {maximum}, half of a window of the encoder"
             )
+        return tagger
 
     @classmethod
     def build_network(cls, manifest: EncoderManifest, encoder: Any) -> Network:

@@ -105,7 +105,7 @@ def test_a_student_begins_as_its_teacher_without_the_upper_layers(
     (layers,) = (m for m in without.encoder.modules() if isinstance(m, nn.ModuleList) and len(m) == 3)
     del layers[2]
     without.pooling = Pooling([2], "first")  # the last one
-    expected = EncoderTagger(without, teacher.tokenizer, teacher.manifest)
+    expected = EncoderTagger.of(without, teacher.pieces.tokenizer, teacher.manifest)
     assert len(outputs(student)) == 4
     for own, other in zip(outputs(student), outputs(expected), strict=True):
         torch.testing.assert_close(own, other)

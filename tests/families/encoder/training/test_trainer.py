@@ -145,7 +145,7 @@ def test_each_epoch_is_evaluated_with_its_own_weights(tuning_for: Make, monkeypa
     tag, predicted = EncoderTagger.tag, []
 
     def checked(tagger: EncoderTagger, sentences: Sequence[Sentence]) -> list[list[Entity]]:
-        fresh = EncoderTagger(tagger.network, tagger.tokenizer, tagger.manifest)
+        fresh = EncoderTagger.of(tagger.network, tagger.pieces.tokenizer, tagger.manifest)
         predicted.append(tag(tagger, sentences))
         assert predicted[-1] == tag(fresh, sentences)
         return predicted[-1]

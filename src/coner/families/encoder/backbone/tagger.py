@@ -48,28 +48,41 @@ class NetworkTagger(Tagger):
 
     Args:
         network: on the device where it computes, with the pretrained encoder as ``encoder``.
-        tokenizer: that of the encoder.
-        cache: see ``PieceMaker``.
+        pieces: of the tokenizer of the encoder.
+        windows: run the encoder, and name its precision.
+        manifest: of the model folder.
     """
 
     network: Any  # a module with ``encoder`` and ``windows``
 
     def __init__(
-        self, network: nn.Module, tokenizer: Any, manifest: FineTunedManifest, *, cache: Cache | None = None
+        self, *, network: nn.Module, pieces: PieceMaker, windows: Windows, manifest: FineTunedManifest
     ) -> None:
-        self.network, self.tokenizer, self.manifest = network, tokenizer, manifest
+        self.network, self.pieces, self.manifest = network, pieces, manifest
         self.taxonomy, self.labels = manifest.taxonomy, manifest.labels
         self.device = next(network.parameters()).device
-        self.precision = native_precision(manifest.settings.train.precision, self.device)
-        self.network.windows = Windows(manifest.settings.train.batch_pieces, self.precision)
+        self.network.windows, self.precision = windows, windows.precision
         last_layer.prepare(self.encoder)
         self._weights = LowPrecisionWeights(self.encoder, self.precision)
-        own = manifest.settings.encoder
-        limit = piece_limit(self.encoder.config, own.window)
-        size = getattr(self.encoder.config, "vocab_size", None)
-        self.pieces = PieceMaker(
-            tokenizer, limit=limit, overlap=own.overlap, lowercase=own.lowercase, cache=cache, vocabulary=size
+
+    @classmethod
+    def of(cls, network: nn.Module, tokenizer: Any, manifest: FineTunedManifest, *, cache: Cache | None = None) -> Self:
+        """A tagger with the settings of its manifest. For ``cache`` see ``PieceMaker``.
+
+        ``ConfigError`` if a setting does not fit the encoder.
+        """
+        encoder: Any = network.encoder
+        own, train = manifest.settings.encoder, manifest.settings.train
+        pieces = PieceMaker(
+            tokenizer,
+            limit=piece_limit(encoder.config, own.window),
+            overlap=own.overlap,
+            lowercase=own.lowercase,
+            cache=cache,
+            vocabulary=getattr(encoder.config, "vocab_size", None),
         )
+        precision = native_precision(train.precision, next(network.parameters()).device)
+        return cls(network=network, pieces=pieces, windows=Windows(train.batch_pieces, precision), manifest=manifest)
 
     @classmethod
     @abstractmethod
@@ -85,7 +98,7 @@ class NetworkTagger(Tagger):
         settings = manifest.settings.encoder
         encoder, tokenizer = load_encoder(settings.name, keep_layers=settings.keep_layers)
         set_embeddings(encoder, settings.embeddings)
-        return cls(cls.build_network(manifest, encoder).to(device), tokenizer, manifest, cache=cache)
+        return cls.of(cls.build_network(manifest, encoder).to(device), tokenizer, manifest, cache=cache)
 
     @classmethod
     def load(cls, folder: Path, manifest: FineTunedManifest) -> Self:
@@ -100,7 +113,7 @@ class NetworkTagger(Tagger):
         with files.reading(ENCODER):
             tokenizer = load_tokenizer(folder / ENCODER, kind=config.model_type, names=names)
             network = cls.build_network(manifest, build_encoder(config)).to(best_device())
-            tagger = cls(network, tokenizer, manifest)
+            tagger = cls.of(network, tokenizer, manifest)
         tagger.load_weights(folder)
         with files.reading(architecture):
             check_reads(tagger.encoder)
@@ -196,7 +209,7 @@ class NetworkTagger(Tagger):
         with TAGGING:
             weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
         try:
-            self.tokenizer.save_pretrained(str(folder / ENCODER))
+            self.pieces.tokenizer.save_pretrained(str(folder / ENCODER))
             self.encoder.config.save_pretrained(str(folder / ENCODER))
             save_file(weights, folder / WEIGHTS)
         except OSError:

@@ -18,7 +18,7 @@ def compare_with_teacher(recipe: ShrinkRecipe, folder: Path) -> BeforeAfter:
     """Evaluate and time the teacher and the finished student, which is in ``folder``, without thresholds."""
     manifest = parse_manifest(read_manifest(folder).model_dump(), EncoderManifest, folder)
     student, teacher = EncoderTagger.load(folder, manifest), recipe.teacher
-    teacher = EncoderTagger(teacher.network.to(student.device), teacher.tokenizer, teacher.manifest)
+    teacher = EncoderTagger.of(teacher.network.to(student.device), teacher.pieces.tokenizer, teacher.manifest)
     folders = {recipe.teacher_folder: teacher, folder: student}
     before, after = (
         MeasuredModel(

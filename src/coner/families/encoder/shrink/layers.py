@@ -50,4 +50,4 @@ def make_student(
             f"the teacher lacks {missing[0]}; expected an encoder whose layers are numbered from the lowest"
         )
     network.load_state_dict(fitting, strict=False)
-    return EncoderTagger(network.to(device), teacher.tokenizer, manifest, cache=cache)
+    return EncoderTagger.of(network.to(device), teacher.pieces.tokenizer, manifest, cache=cache)

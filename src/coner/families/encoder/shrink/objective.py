@@ -56,7 +56,7 @@ class ShrinkObjective(TaggingObjective):
         given = weights or [1.0] * len(sentences)
         labelled = [weight * (s.entities is not None) for weight, s in zip(given, sentences, strict=True)]
         super().__init__(tagger, sentences, labelled)
-        on_device = EncoderTagger(teacher.network.to(tagger.device), teacher.tokenizer, teacher.manifest)
+        on_device = EncoderTagger.of(teacher.network.to(tagger.device), teacher.pieces.tokenizer, teacher.manifest)
         self.teacher = Teacher(on_device, matched, sentences)
         layers = range(1, tagger.encoder.config.num_hidden_layers + 1)
         self.pooling = Pooling(list(layers), tagger.settings.encoder.pooling)

@@ -34,9 +34,10 @@ def write_onnx(
         ModelError: its encoder cannot be expressed in ONNX.
         OutputError: the folder cannot be written.
     """
-    if not tagger.tokenizer.is_fast:
+    tokenizer: Any = tagger.pieces.tokenizer
+    if not tokenizer.is_fast:
         raise ConfigError(
-            f"encoder.name: got the tokenizer {type(tagger.tokenizer).__name__}, written in Python; expected one with "
+            f"encoder.name: got the tokenizer {type(tokenizer).__name__}, written in Python; expected one with "
             f"a {TOKENIZER}. Fix: train from an encoder folder that has this file"
         )
     decoder = tagger.network.decoder
@@ -45,7 +46,7 @@ def write_onnx(
         raise ConfigError(f"head.decoder: got {name!r}; expected crf, softmax or valid to export")
 
     def write(temporary: Path) -> None:
-        backend = Backend.from_str(tagger.tokenizer.backend_tokenizer.to_str())
+        backend = Backend.from_str(tokenizer.backend_tokenizer.to_str())
         backend.no_truncation()  # as transformers calls it, whatever the file says
         backend.no_padding()
         try:

@@ -62,7 +62,7 @@ def export(run: Path, out: Path, *, dev: Path | None = None, int8: bool = False,
     trained = EncoderTagger.load(run, parse_manifest(manifest.model_dump(), EncoderManifest, run))
     corpus = _read_dev(run, trained, dev)
     device = torch.device("cpu")  # where the exported model runs: both are measured there
-    tagger = EncoderTagger(trained.network.to(device), trained.tokenizer, trained.manifest)
+    tagger = EncoderTagger.of(trained.network.to(device), trained.pieces.tokenizer, trained.manifest)
     tagger.operating_point = manifest.operating_point
     record = read_record(run) if (run / RECORD).is_file() else None
     with lock_folder(out), _unfinished(out) as folder:
