@@ -85,6 +85,8 @@ def test_a_split_that_would_be_empty_names_its_setting(
 
 
 def test_a_dev_file_with_other_labels_only_is_refused(files: dict[str, Path]) -> None:
-    files["dev"].write_text("oslo B-GPE\n")
+    files["dev"].write_text("oslo B-GPE\n\n" * 10)
+    assert read_splits(DataSettings(**files))  # a few mentions of a rare class
+    files["dev"].write_text("oslo B-GPE\n\n" * 11)
     with pytest.raises(DataError, match=r"dev.conll: got other labels \(GPE\) than the training data"):
         read_splits(DataSettings(**files))

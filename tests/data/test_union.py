@@ -101,9 +101,7 @@ def test_without_dev_files_some_of_each_is_held_out(tmp_path: Path) -> None:
 
 def test_the_hashes_change_with_files_and_their_labels(tmp_path: Path, files: dict[str, Path]) -> None:
     before = read_splits(settings(files))[0]
-    files |= write(
-        tmp_path, two_dev=[sentence("ada in bern", (0, 1, "Person"), (2, 3, "City"))]
-    )  # Person is annotated in both
+    files |= write(tmp_path, two_dev=[sentence("ada left", (0, 1, "Person"))])  # Person is now annotated in both
     after = read_splits(settings(files))[0]
     assert before["dev"].sha256 != after["dev"].sha256
     assert before["train"].sha256 == after["train"].sha256
@@ -128,7 +126,8 @@ def test_a_random_sample_of_a_union_is_refused_by_the_cache_of_splits_too(files:
         SplitCache().read(settings(files, take=2, take_seed=1))
 
 
-def test_dev_files_in_another_order_are_refused(files: dict[str, Path]) -> None:
+def test_dev_files_in_another_order_are_refused(tmp_path: Path, files: dict[str, Path]) -> None:
+    files |= write(tmp_path, one_dev=[ZOE] * 11, two_dev=[sentence("bern is old", (0, 1, "City"))] * 11)
     swapped = {**files, "one_dev": files["two_dev"], "two_dev": files["one_dev"]}
     with pytest.raises(DataError, match=r"two_dev.conll: got other labels \(City\) than .*one.conll \(Person\)"):
         read_splits(settings(swapped))
