@@ -429,6 +429,7 @@ def test_a_line_of_names_is_no_mention_of_a_label(tmp_path: Path, header: str) -
         list(reader_of(tmp_path, header + BARE))
     assert mentions(reader_of(tmp_path, header + BARE, scheme="io"))[0] == tuple(header.split())
     assert len(mentions(reader_of(tmp_path, BARE + header))) == 10
+    assert len(mentions(reader_of(tmp_path, "Rhine RIVER\n" + BARE))) == 10
 
 
 @pytest.mark.parametrize("header", ["Wort NE\n", "text entity\n"])

@@ -105,13 +105,18 @@ class Spelling:
         return any(tag is not None and (self.canonical(tag) or "").startswith("E-") for _, tag in pairs)
 
     def alone(self, pairs: Pairs) -> str | None:
-        """The only label that a single word has, if enough words have others: maybe the name of the column."""
+        """The only label that a single word has, if enough words have others: maybe the name of the column.
+
+        ``None`` if all labels are in capitals, as names of columns seldom are.
+        """
         counts = Counter[str]()
         for (_, tag), count in pairs.items():
             if tag is not None and self.canonical(tag) not in (None, OUTSIDE):
                 counts[tag] += count
         once = [tag for tag, count in counts.items() if count == 1]
-        return once[0] if self.shape == "label" and len(once) == 1 and counts.total() > ENOUGH else None
+        if self.shape != "label" or len(once) != 1 or counts.total() <= ENOUGH or all(map(str.isupper, counts)):
+            return None
+        return once[0]
 
     def evidence(self, pairs: Pairs) -> str:
         """What the tags of a file show of it, in words."""
