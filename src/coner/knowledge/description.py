@@ -80,6 +80,9 @@ def read_description(folder: Path) -> Description:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
+        if place == "format":
+            fix = "Fix: update coner, or build it again"
+            raise ModelError(f"{path}: format: got {first['input']!r:.80}; expected 2 or 3. {fix}") from None
         raise ModelError(f"{path}: {place}: {first['msg']}. Fix: build it again") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read: {error}. Fix: build it again") from None

@@ -162,7 +162,7 @@ def damaged(folder: Path, how: str) -> None:
         ("cut", r"names\.marisa: is missing or damaged"),
         ("no trie", "is damaged"),
         ("other names", "got 6 names; expected 7"),
-        ("version", "format: Input should be 2"),
+        ("version", r"format: got \d+; expected 2 or 3\. Fix: update coner"),
         ("no file", r"files: got entries\.sqlite; expected"),
         ("no description", r"is not a knowledge base: it has no kb\.json"),
     ],
