@@ -437,3 +437,34 @@ def test_a_known_name_above_the_tags_is_refused(tmp_path: Path, header: str) -> 
     with pytest.raises(DataError, match=r"got a line with the names of columns, .* Fix: delete it"):
         list(reader_of(tmp_path, header + BARE))
     assert len(mentions(reader_of(tmp_path, header + "is O\n"))) == 1
+
+
+SENTENCES = (
+    (("Ana", "B-PER"), ("left", "O"), (".", "O")),
+    (("Bob", "B-PER"), ("met", "O"), ("Ana", "B-PER"), (".", "O")),
+)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "form", "message"),
+    [
+        (SENTENCES, "s{i}.t{j}", "have digits and are all different"),
+        (SENTENCES, "{i}/{j}", "have digits and are all different"),
+        (SENTENCES * 2, "{j}0-{j}5", "are the same in every sentence"),
+        (SENTENCES * 2, "word{j}", "are the same in every sentence"),
+    ],
+)
+def test_ids_of_words_are_not_read_as_words(tmp_path: Path, sentences: Any, form: str, message: str) -> None:
+    text = "\n".join(
+        "".join(f"{form.format(i=i, j=j)} {word} {tag}\n" for j, (word, tag) in enumerate(some))
+        for i, some in enumerate(sentences)
+    )
+    with pytest.raises(DataError, match=f":1: got words in column 1 that {message}; .*--columns"):
+        list(reader_of(tmp_path, text))
+    first, *_ = reader_of(tmp_path, text, columns="word=2,tag=3")
+    assert first.words == ("Ana", "left", ".")
+
+
+def test_repeated_sentences_are_no_ids(tmp_path: Path) -> None:
+    text = "Ana NNP B-PER\nlives VBZ O\nin IN O\nRome NNP B-LOC\n\n" * 3
+    assert mentions(reader_of(tmp_path, text))[0] == ("Ana", "PER")

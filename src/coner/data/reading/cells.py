@@ -17,6 +17,7 @@ CHUNKS = frozenset("AC ADJP ADVP BLK CCP CONJP INTJ JJP LST NC NP PC PP PRT RBP 
 JOINED = re.compile(r"[^\s]+(?:[,;|/=_\xa0]|##)(O|[BIESLUMW]-[^\s,;|]+)")
 SLASHED = re.compile("[^ ]+/(O|[A-Z][A-Z_]+)")
 MAJORITY, MIN_ROWS = 0.9, 10  # share of a column that must agree; rows before a column may be called constant
+FEW_ROWS = 5  # before cells with digits may be called ids
 
 
 def is_tag(cell: str) -> bool:
@@ -103,6 +104,16 @@ class CellColumn:
         several = [cells for cells in self.sentences if len(cells) > 1]
         same = sum(len(set(cells)) == 1 for cells in several)
         return len(self.cells) >= MIN_ROWS and bool(several) and same >= MAJORITY * len(several)
+
+    @property
+    def ids(self) -> str:
+        """How its cells are ids of words rather than words; empty if they are not, or too few to tell."""
+        longest, several = max(self.sentences, key=len), len(self.sentences) > 2 and len(self.cells) >= MIN_ROWS
+        if several and all(cells == longest[: len(cells)] for cells in self.sentences):
+            return "are the same in every sentence"
+        digits = sum(any(map(str.isdigit, cell)) for cell in self.cells)
+        different = len(set(self.cells)) == len(self.cells) >= FEW_ROWS
+        return "have digits and are all different" if different and digits >= MAJORITY * len(self.cells) else ""
 
     def agrees(self, other: CellColumn) -> bool:
         """Whether most of its tags are those of another column, as with gold and predicted tags."""

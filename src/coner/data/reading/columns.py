@@ -184,6 +184,8 @@ def _check_words(columns: Sequence[CellColumn], word: int, tag: int | None) -> N
     others = [column for at, column in enumerate(columns) if at not in (word, tag)]
     if columns[word].constant and any(not column.constant for column in others):
         looks = "are the same throughout every sentence"
+    if (ids := columns[word].ids) and any(not column.ids and not column.looks for column in others):
+        looks = ids
     if columns[word].holds_tags and tag is not None and not columns[tag].looks:
         looks = "look like tags"
     if looks:
