@@ -55,7 +55,7 @@ def detect(path: str | Path) -> str:
         choices = ", ".join(format.name for format in all_formats() if format.reader and not format.folder)
         raise DataError(f"{got}, whose format is unknown. Fix: name a file, or --from with one of: {choices}", path)
     head = read_bytes(path, HEAD).removeprefix(BOM)
-    if claims and all(type(format).sniff is not Format.sniff and not format.sniff(head) for format in claims):
+    if head and claims and all(type(format).sniff is not Format.sniff and not format.sniff(head) for format in claims):
         # Another format than its name says, such as columns of CoNLL in a .csv or .conllu file.
         claims = [format for format in all_formats() if format.sniff(head) >= SURE] or claims
     ranked = sorted(claims or all_formats(), key=lambda format: format.sniff(head), reverse=True)

@@ -30,6 +30,7 @@ def joined(items: Sequence[str]) -> str | None:
     found = [match for match in map(JOINED.fullmatch, items) if match]
     if not any(len(match[1]) > 1 for match in found):  # Stanford's tagger writes labels alone: Ana/PERSON
         found = [match for match in map(SLASHED.fullmatch, items) if match]
+        found *= any(match[1] == "O" for match in found)  # else it may be a name, such as AC/DC
     mentions = [match[0] for match in found if match[1] != "O"]
     return mentions[0] if mentions and len(found) >= MAJORITY * len(items) else None
 

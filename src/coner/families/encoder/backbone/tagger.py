@@ -208,8 +208,9 @@ class NetworkTagger(Tagger):
     def _write_files(self, folder: Path) -> None:
         with TAGGING:
             weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
+        tokenizer: Any = self.pieces.tokenizer  # of transformers
         try:
-            self.pieces.tokenizer.save_pretrained(str(folder / ENCODER))
+            tokenizer.save_pretrained(str(folder / ENCODER))
             self.encoder.config.save_pretrained(str(folder / ENCODER))
             save_file(weights, folder / WEIGHTS)
         except OSError:
