@@ -10,7 +10,7 @@ import pytest
 
 import coner
 from coner.core.errors import ConfigError, DataError, MissingExtra
-from coner.core.types import Sentence
+from coner.core.types import Entity, Sentence
 from coner.data import write_conll
 from coner.families.encoder import suitability
 from coner.records.record import read_record
@@ -210,3 +210,9 @@ def test_sentences_without_labels_are_refused(tmp_path: Path) -> None:
         coner.train([Sentence(("a", "b"), ())], family="crf")
     with pytest.raises(DataError, match="no such file"):
         coner.train(tmp_path / "none.conll", family="crf")
+
+
+def test_dev_sentences_with_other_labels_only_are_refused() -> None:
+    dev = [Sentence((f"zoo{number}",), (Entity(0, 1, "Animal"),)) for number in range(11)]
+    with pytest.raises(DataError, match=r"got other labels \(Animal\) than the training data"):
+        coner.train(CORPUS, dev, family="crf", crf=SETTINGS)

@@ -16,7 +16,7 @@ from coner.core.progress import Log, SilentLog
 from coner.core.types import Sentence
 from coner.data import Corpus, read
 from coner.data.corpus import Source
-from coner.data.split import Split, cut_dev, with_noisy_copies, with_warnings
+from coner.data.split import Split, check_labels, cut_dev, with_noisy_copies, with_warnings
 from coner.data.splits import Inputs, SplitCache, read_options
 from coner.data.taxonomy import AUTO, Taxonomy, choose_taxonomy
 from coner.families import load
@@ -105,6 +105,8 @@ def sentence_inputs(data: DataSettings, train: Sequence[Sentence], dev: Sequence
     taxonomy = choose_taxonomy(data.taxonomy, own.corpus.labels)
     checked = own.corpus if given is None or data.taxonomy == AUTO else (*own.corpus, *given.corpus)
     _check_labels(checked, own.corpus, taxonomy)
+    if given is not None:
+        check_labels(given.corpus, taxonomy.labels, "the training data")
     try:
         splits = cut_dev(own, data.dev_share) if given is None else {"train": own, "dev": given}
     except DataError:
