@@ -154,7 +154,7 @@ def test_the_cache_reads_the_data_once(recipe: Settings, tmp_path: Path, monkeyp
     from coner.data import splits
 
     read_splits, calls = splits.read_splits, list[object]()
-    monkeypatch.setattr(splits, "read_splits", lambda data: calls.append(data) or read_splits(data))
+    monkeypatch.setattr(splits, "read_splits", lambda data, **more: calls.append(data) or read_splits(data, **more))
     cache = SplitCache()
     for seed in (1, 2):
         execute(recipe(seed=seed), tmp_path / str(seed), cache=cache)

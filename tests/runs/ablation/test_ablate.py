@@ -141,7 +141,7 @@ def test_runs_share_the_data_that_they_read(config: list[str], tmp_path: Path, m
 
     calls: list[object] = []
     reading = splits.read_splits
-    monkeypatch.setattr(splits, "read_splits", lambda settings: calls.append(settings) or reading(settings))
+    monkeypatch.setattr(splits, "read_splits", lambda data, **more: calls.append(data) or reading(data, **more))
     plan = load_plan(config[2]).choose(["crf"])
     cache = SplitCache()
     runs = runs_of(plan, load_values(Path(config[0])), "config", cache=cache, seeds=2)
