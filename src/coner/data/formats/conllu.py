@@ -165,7 +165,7 @@ class ConlluReader(Reader):
         if len(columns.tags) > 1:
             got = f"got tags as {' and '.join(sorted(columns.tags))}; expected one of them"
             raise DataError(f"{got}. Fix: --columns tag=NAME", self.path)
-        if (unread := [*columns.unread - {FORM, LEMMA}]) and not columns.tags and not self._predicted:
+        if (unread := sorted(columns.unread - {FORM, LEMMA})) and not columns.tags and not self._predicted:
             got = f"got tags in the column {unread[0]!r:.80}, which is not read"
             raise DataError(f"{got}; expected them in MISC. Fix: --columns tag={unread[0]}", self.path)
         if self._gold and not columns.tags:
