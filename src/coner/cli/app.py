@@ -1,4 +1,4 @@
-"""The ``coner`` command: registers all commands and turns every error into one line and an exit code."""
+"""The ``coner`` command: runs one of the commands and turns every error into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from importlib import import_module
 from typing import TextIO
 
 import typer
 
-from coner.cli import augment, data, exit_interrupted, kb, label_map, llm
+from coner.cli import exit_interrupted
+from coner.cli.commands import Commands
 from coner.core import processes
 from coner.core.interrupts import watch_interrupts
 from coner.core.processes import limit_thread_spin
@@ -33,26 +33,6 @@ Examples:
 Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 2 wrong input or use, 3 incomplete with
 progress saved, 130 interrupted.
 """
-PANELS = {  # command ``x`` is the function ``x`` of ``coner.cli.x``
-    "Train": (
-        "train",
-        "config",
-        "sweep",
-        "ablate",
-        "learning_curve",
-        "vote",
-        "hybrid",
-        "distil",
-        "shrink",
-        "pretrain",
-        "threshold",
-    ),
-    "Use": ("tag", "serve"),
-    "Compare": ("evaluate", "compare", "curves", "explain"),
-    "Data": ("convert", "audit", "suggest"),
-    "Share": ("export", "card", "push", "package", "models"),
-}
-
 # As torch says it, and the system where a library does not fit.
 NO_MEMORY = re.compile(
     "not enough memory|can(?:'t|not) allocate memory|out of memory|failed to map segment", re.IGNORECASE
@@ -62,19 +42,12 @@ COMPLETE = "_CONER_COMPLETE"  # variable that the script of a shell sets, see ``
 
 app = typer.Typer(
     name="coner",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help=HELP,
 )
-for panel, commands in PANELS.items():
-    for command in commands:
-        app.command(rich_help_panel=panel)(getattr(import_module(f"coner.cli.{command}"), command))
-data.app.command("augment")(augment.augment)
-data.app.command("map")(label_map.label_map)
-app.add_typer(data.app, name="data", rich_help_panel="Data")
-app.add_typer(kb.app, name="kb", rich_help_panel="Data")
-app.add_typer(llm.app, name="llm", rich_help_panel="Use")
 
 
 @app.callback(invoke_without_command=True)

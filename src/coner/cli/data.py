@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from coner.cli.augment import augment
+from coner.cli.label_map import label_map
 from coner.cli.options import FormatToSplit, HiddenFormat, InputFormat, JsonOutput, reads
 from coner.cli.outcome import report_corpus
 from coner.core.counted import counted
@@ -232,3 +234,7 @@ def fetch(
             typer.echo(f"{file.path}  {file.size:,} bytes  sha256 {file.sha256}  checked against {by}")
     source = fetching.SOURCES[name]
     stderr.print(f"{source.repo}: licence {source.licence}; cite {source.cite}")
+
+
+app.command()(augment)
+app.command("map")(label_map)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coner import read
@@ -74,6 +74,7 @@ def reader_of(rows: list[Tags], scheme: str = "auto", *, predicted: bool = False
 
 @pytest.mark.parametrize("shape", SPELLED)
 @pytest.mark.parametrize("scheme", LETTERS)
+@settings(max_examples=30)  # for each of 70 spellings
 @given(corpus=corpora())
 def test_tags_of_a_scheme_are_read_back_as_its_entities(
     scheme: str, shape: str, corpus: list[tuple[int, list[Entity]]]

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
+from coner.core.counted import counted
 from coner.core.errors import DataError
 from coner.core.lines import Lines
 from coner.core.tags import InputScheme
@@ -131,7 +132,8 @@ class Reader(ABC):
         notes = [self._tags.note] if self._tags.note else []
         if unread := sorted((+self.ignored).items(), key=lambda item: -item[1]):
             counts = ", ".join(f"{what} {count:,}" for what, count in unread[:SHOWN])
-            notes.append(f"not read: {counts}" + f", and {len(unread) - SHOWN:,} more kinds" * (len(unread) > SHOWN))
+            more = f", and {counted(len(unread) - SHOWN, 'more kind')}" * (len(unread) > SHOWN)
+            notes.append(f"not read: {counts}{more}")
         return [*notes, *(f"no entity has the label {label!r}, which is to be renamed" for label in self._unnamed)]
 
     def _checked(self) -> Iterator[Sentence]:

@@ -24,6 +24,7 @@ from coner.families.encoder.tagger import EncoderTagger
 from coner.families.encoder.training import CHECKPOINT
 from coner.families.encoder.training.fine_tuning import FineTuning
 from helpers import ROOT, SAMPLE
+from helpers.shell import head
 from helpers.tiny_training import RATES, SENTENCES, PowerCut, cut_before, history_without_times, tuning_of
 
 FULL_HEAD = {
@@ -226,34 +227,48 @@ def test_constructors_change_no_setting_of_the_process(tuning_for: Make) -> None
 SCRIPT = "import sys; from coner.cli import run; sys.exit(run(['train', sys.argv[1], '--out', sys.argv[2]]))"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
-def test_killed_process_resumes_where_it_stopped(
-    sign: signal.Signals, tiny_encoder: Callable[[str], Path], tmp_path: Path
-) -> None:
-    sample = SAMPLE
-    config = tmp_path / "c.toml"
+@pytest.fixture(scope="module")
+def start(tiny_encoder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Start a training that saves a checkpoint after every step, in a process of its own."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    (folder / "train.conll").write_text(head(SAMPLE / "dev.conll", 60), encoding="utf-8")
+    config = folder / "c.toml"
     config.write_text(
-        f'kind = "encoder"\ndata = {{ train = "{sample}/dev.conll", dev = "{sample}/test.conll" }}\n'
+        f'kind = "encoder"\ndata = {{ train = "{folder}/train.conll", dev = "{SAMPLE}/test.conll" }}\n'
         f'encoder = {{ name = "{tiny_encoder("mbert")}" }}\nauxiliary = {{ schedule = "residual" }}\n'
         'head = { decoder = "crf", context = "bilstm" }\n'
         "train = { epochs = 3, batch = 4, checkpoint_minutes = 0.0001, precision = 'float32' }\n"
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
 
-    def start(folder: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-c", SCRIPT, config, tmp_path / folder], env=environment)
+    def call(out: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", SCRIPT, config, out], env=environment)
 
-    assert start("whole").wait(120) == 0
-    cut = start("cut")
-    while not (tmp_path / "cut" / CHECKPOINT).exists():
+    return call
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(start: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The weights after a training that is not interrupted."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    assert start(folder).wait(120) == 0
+    return (folder / "weights.safetensors").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
+def test_killed_process_resumes_where_it_stopped(
+    sign: signal.Signals, start: Callable[..., Any], uninterrupted: bytes, tmp_path: Path
+) -> None:
+    cut = start(tmp_path)
+    while not (tmp_path / CHECKPOINT).exists():
         assert cut.poll() is None
         time.sleep(0.02)
     cut.send_signal(sign)
     assert cut.wait(60) == (130 if sign == signal.SIGINT else -signal.SIGKILL)
-    assert not (tmp_path / "cut/record.json").exists()
-    assert start("cut").wait(120) == 0
-    assert (tmp_path / "whole/weights.safetensors").read_bytes() == (tmp_path / "cut/weights.safetensors").read_bytes()
+    assert not (tmp_path / "record.json").exists()
+    assert start(tmp_path).wait(120) == 0
+    assert (tmp_path / "weights.safetensors").read_bytes() == uninterrupted
 
 
 def test_sample_has_the_labels_of_the_taxonomy() -> None:
