@@ -105,7 +105,7 @@ def test_runs_that_fail_are_named_with_exit_code_3(coner: Coner, data: list[str]
     done = coner("learning-curve", *data, "--seeds", 1, "--set", "crf.features=['nope']")
     assert done.code == 3, done
     assert "take-12.42: failed: " in done.err and "Traceback" not in done.err
-    assert "no forecast: 0 sizes have finished runs; expected at least 3" in done.err
+    assert "no forecast: got finished runs of 0 sizes; expected at least 3" in done.err
     assert (done.out, done.err.count("no forecast")) == ("", 1)
 
 

@@ -185,7 +185,7 @@ def test_a_class_that_the_model_lacks_and_a_training_file_are_warned_of(
     other = tmp_path / "other.conll"
     other.write_text(dev.read_text(encoding="utf-8") + "x _ _ B-Nonsense\n", encoding="utf-8")
     done = coner("threshold", model, "--dev", other, "--show")
-    assert "1 mentions of classes that the model cannot predict: Nonsense" in done.err
+    assert "1 mention of classes that the model cannot predict: Nonsense" in done.err
     assert "was trained on this file" in coner("threshold", model, "--dev", world.train, "--show").err
 
 

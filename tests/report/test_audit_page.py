@@ -72,7 +72,7 @@ def test_long_lists_are_paged_and_the_first_section_is_open() -> None:
 
 def test_a_page_of_some_candidates_says_how_many_there_are() -> None:
     found = make(many(20))
-    expected = f"{len(found.suspicious)} candidates are suspicious; the first 5 are here"
+    expected = f"Suspicious: {len(found.suspicious)} candidates; the first 5 are here"
     assert expected in render(found, found.suspicious[:5])
     assert "Nothing is suspicious" in render(found, [])
     assert "Left out: 2 mentions" in render(found, [])

@@ -84,7 +84,7 @@ def test_the_interval_of_the_dev_sentences_is_that_of_the_bootstrap(rising: Lear
 
 def test_two_sizes_or_no_hit_give_no_forecast_but_the_reason(tmp_path: Path) -> None:
     two = curve(tmp_path, [0.2, 0.4], seeds=1)
-    assert two.unpredictable == "no forecast: 2 sizes have finished runs; expected at least 3"
+    assert two.unpredictable == "no forecast: got finished runs of 2 sizes; expected at least 3"
     assert two.one_seed and len(two.grid().rows) == 2 and two.as_dict()["predicted"] == {}
     nothing = curve(tmp_path, [0.0, 0.0, 0.0], seeds=1)
     assert "every run has F1 0 on dev" in nothing.unpredictable

@@ -147,7 +147,7 @@ def _print(found: Audit, first: list[AuditCandidate]) -> None:
     sizes = f"{counted(len(found.corpus), 'sentence')}, {counted(found.mentions, 'mention')}"
     typer.echo(f"{found.corpus.path}: {sizes}; suspicious: {counts}")
     if found.left_out:
-        typer.echo(f"left out: {found.left_out:,} mentions of classes that no other fold has")
+        typer.echo(f"left out: {counted(found.left_out, 'mention')} of classes that no other fold has")
     if first:
         heading = ("score", "line", "kind", "words", "annotated", "suggested")
         print_whole(Grid(heading, [_row(found, candidate) for candidate in first]).table())

@@ -155,9 +155,9 @@ def _show(file: str, found: FileStats, against: Path | None) -> None:
         numbers = " ".join([", ".join(map(str, lines[:SHOWN])), *more])
         messages.append(f"{len(lines):,} x {message}: {found.unit}{'s' * (len(lines) > 1)} {numbers}")
     for title, items in (
-        (f"{len(ids):,} ids used more than once", ids),
-        (f"{len(surfaces):,} surfaces with several labels", surfaces),
-        (f"{sum(map(len, faults.values())):,} faults", messages),
+        (f"{counted(len(ids), 'id')} used more than once", ids),
+        (f"{counted(len(surfaces), 'surface')} with several labels", surfaces),
+        (counted(sum(map(len, faults.values())), "fault"), messages),
     ):
         print_whole(Text(title, style="bold"))
         rest = [f"... and {len(items) - SHOWN:,} more: --json has them all"] if len(items) > SHOWN else []

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from coner.cli.options import Overrides
+from coner.core.counted import counted
 from coner.core.errors import INCOMPLETE
 
 SHOWN = 10  # trials in the table; --json has all
@@ -73,4 +74,5 @@ def _show(trials: list[dict[str, Any]], folder: Path) -> None:
         rows.append([*(bold(cell, index == 0) for cell in cells), *shown])
     counts = {state: sum(t["state"] == state for t in trials) for state in ("complete", "pruned", "fail", "running")}
     states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    print_whole(f"{folder}: {len(trials)} trials: {states}", Grid(["trial", "dev macro F1", *names], rows).table())
+    title = f"{folder}: {counted(len(trials), 'trial')}: {states}"
+    print_whole(title, Grid(["trial", "dev macro F1", *names], rows).table())

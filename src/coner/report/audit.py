@@ -10,6 +10,7 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
+from coner.core.counted import counted
 from coner.core.files import atomic_write
 from coner.core.html import colour_css, colours, marked
 from coner.core.types import Entity
@@ -74,16 +75,16 @@ class _Page:
         yield f"<header>\n<h1>Audit of {name}</h1>\n<p>{len(audit.corpus):,} sentences, {audit.mentions:,} mentions; "
         yield f"each sentence was tagged by one of {audit.folds} taggers ({escape(audit.kind)}) that has not seen it. "
         rest = f"; the first {shown:,} are here" if shown < total else ""
-        yield f"{total:,} candidates are suspicious{rest}. "
+        yield f"Suspicious: {counted(total, 'candidate')}{rest}. "
         yield "The score, from 0 to 1, says how sure the taggers are; many are hard cases with a correct annotation. "
         yield "Candidates are grouped by their words, the most suspicious first.</p>\n"
         if audit.left_out:
-            yield f"<p>Left out: {audit.left_out:,} mentions of classes that no other fold has.</p>\n"
+            yield f"<p>Left out: {counted(audit.left_out, 'mention')} of classes that no other fold has.</p>\n"
         yield f"{self._counts()}{self._legend()}{self._controls()}</header>\n<main>\n"
         for at in range(0, len(groups), SECTION):
             some = groups[at : at + SECTION]
             count = sum(len(one.candidates) for one in some)
-            title = f"Groups {at + 1:,} to {at + len(some):,}: {count:,} candidates"
+            title = f"Groups {at + 1:,} to {at + len(some):,}: {counted(count, 'candidate')}"
             yield f"<details{' open' * (at == 0)}><summary>{title}</summary>\n"
             yield from map(self._group, some)
             yield "</details>\n"

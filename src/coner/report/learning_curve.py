@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from coner.core.counted import counted
 from coner.evaluation.metrics import BOOTSTRAPPED, METRICS
 from coner.evaluation.power_law import MIN_SIZES, Forecast, forecast
 from coner.evaluation.significance import Interval, score_draws
@@ -71,7 +72,8 @@ class LearningCurve:
         if self.forecasts:
             return ""
         if len(self.sizes) < MIN_SIZES:
-            return f"no forecast: {len(self.sizes)} sizes have finished runs; expected at least {MIN_SIZES}"
+            got = f"got finished runs of {counted(len(self.sizes), 'size')}"
+            return f"no forecast: {got}; expected at least {MIN_SIZES}"
         return f"no forecast: every run has F1 0 on {SPLIT}. Fix: larger --fractions, or more data"
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from coner.core.counted import counted
 from coner.evaluation.calibration import Calibration
 from coner.families.operating_point import Measurement, OperatingPoint
 from coner.report.card_tables import plain_text
@@ -83,7 +84,7 @@ def summary(point: OperatingPoint) -> list[str]:
     lines = [f"calibration: {point.method}"]
     if chosen.goal is None:
         return lines
-    kind = f", and {len(point.thresholds)} classes with their own" if point.thresholds else ""
+    kind = f", and {_own(point)}" if point.thresholds else ""
     lines.append(f"threshold: {point.threshold:.4f}{kind}")
     quantity = chosen.goal.partition(">=")[0]
     reached = [f"{_interval(found, quantity)} {where}" for where, found in _reached(point)]
@@ -94,8 +95,12 @@ def summary(point: OperatingPoint) -> list[str]:
         lines.append(f"Warning: without {chosen.unreachable} of {chosen.folds} folds the goal could not be reached")
     if chosen.rare:
         fewer = f"fewer than {chosen.minimum} mentions or predictions in {chosen.file}"
-        lines.append(f"{len(chosen.rare)} classes have the threshold of all, with {fewer}: {', '.join(chosen.rare)}")
+        lines.append(f"the threshold of all, with {fewer}: {', '.join(chosen.rare)}")
     return lines
+
+
+def _own(point: OperatingPoint) -> str:
+    return f"{counted(len(point.thresholds), 'class', 'classes')} with their own"
 
 
 def card_section(point: OperatingPoint | None) -> str:
@@ -105,7 +110,7 @@ def card_section(point: OperatingPoint | None) -> str:
     chosen = point.chosen
     about = f"Confidences are calibrated (method: {point.method})." if point.calibration else ""
     if chosen.goal is not None:
-        own = f"; {len(point.thresholds)} classes have their own threshold" if point.thresholds else ""
+        own = f"; {_own(point)} threshold" if point.thresholds else ""
         about += f" Entities with a confidence below {point.threshold:.4f} are left out, for {chosen.goal}{own}."
     where = f"Chosen on {plain_text(chosen.file)}; held out: each of {chosen.folds} folds of it with what was chosen on"
     others = "the others. In fractions of 1, with 95 % bootstrap intervals. The scores above are without thresholds."

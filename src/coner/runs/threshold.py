@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from coner.core.counted import listed
+from coner.core.counted import counted, listed
 from coner.core.errors import DataError, ModelError, Unfinished
 from coner.core.files import as_text, sha256
 from coner.data import Corpus, read
@@ -186,10 +186,10 @@ class Study:
         known = {*self.tagger.labels}
         unknown = Counter(e.label for sentence in self.corpus for e in sentence.entities or () if e.label not in known)
         if unknown:
-            named = listed(sorted(unknown))
-            lines.append(f"Warning: {unknown.total()} mentions of classes that the model cannot predict: {named}")
+            mentions = counted(unknown.total(), "mention")
+            lines.append(f"Warning: {mentions} of classes that the model cannot predict: {listed(sorted(unknown))}")
         if self.options.calibrate == "auto" and len(self.raw.scores) < self.options.minimum:
-            few = f"{len(self.raw.scores)} predictions; expected at least {self.options.minimum} to calibrate"
+            few = f"{counted(len(self.raw.scores), 'prediction')}; expected {self.options.minimum} or more to calibrate"
             lines.append(f"Warning: {self.path}: not calibrated: got {few}")
         if (self.model / RECORD).is_file():
             train = read_record(self.model).data.get("train")

@@ -17,6 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from coner.core.counted import counted
 from coner.core.html import colour_css
 from coner.serving import descriptions, schemas
 from coner.serving.batcher import Batcher, Load, OnError
@@ -182,7 +183,7 @@ def _add_errors(app: FastAPI) -> None:
         else:
             place = ".".join(map(str, first["loc"][2:]))  # without "body" and the name of the form
             why = f"{place}: {first['msg'].lower()}" if place else first["msg"]
-        more = f" (and {len(others)} more errors)" if others else ""
+        more = f" (and {counted(len(others), 'more error')})" if others else ""
         return ServiceError(422, "invalid_request", why + more).response()
 
     @app.exception_handler(HTTPException)

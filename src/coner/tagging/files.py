@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from coner.core.counted import counted
 from coner.core.errors import ConfigError, DataError, OutputError, Unfinished
 from coner.core.locks import lock_folder
 from coner.core.progress import progress_bar
@@ -106,7 +107,7 @@ def _tag(outputs: Sequence[OutputFile], job: TaggingJob, engine: Engine) -> Coun
             bar.advance(work[index][0].weight)
             bar.note(f"{sum(each['sentences'] for each in counts.values()):,} sentences")
     if missing := waiting.total():
-        raise Unfinished(f"{missing} slices were not returned by the workers")
+        raise Unfinished(f"the workers did not return {counted(missing, 'slice')}")
     return sum(counts.values(), Counter())
 
 
