@@ -95,7 +95,7 @@ def test_taxonomy_sets_the_groups(coner: Coner, files: tuple[Path, Path], tmp_pa
 def test_the_terminal_shows_the_same_scores_and_the_repairs(coner: Coner, files: tuple[Path, Path]) -> None:
     done = coner("evaluate", *files)
     assert done.code == 0
-    assert done.err == "Warning: 1 errors repaired in the predictions\n"
+    assert done.err == "Warning: 1 error repaired in the predictions\n"
     lines = done.out.splitlines()
     assert lines[0] == "gold.conll, 3 sentences, 8 words"
     assert lines[1].startswith("micro F1   0.3333  [")
@@ -108,7 +108,7 @@ def test_the_terminal_shows_the_same_scores_and_the_repairs(coner: Coner, files:
 def test_predicted_classes_that_gold_lacks_are_reported(coner: Coner, files: tuple[Path, Path]) -> None:
     files[1].write_text(PREDICTED.replace("won O", "won B-Drink"))
     done = coner("evaluate", *files)
-    assert "1 predictions of classes that do not occur in gold (Drink)" in done.err
+    assert "1 prediction of classes that do not occur in gold (Drink)" in done.err
 
 
 def test_a_model_scores_like_its_predictions(coner: Coner, world: World, tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_a_cell_opens_its_sentences(page: Any, records: dict[str, Record]) -> No
     missed = {place[0] for place, label in gold.items() if label == "Artist" and place not in spans}
     assert missed
     one(page, '#matrix-body button[aria-label^="gold Artist, predicted missed"]').click()
-    assert f"{len(missed)} sentences" in one(page, "#read-status").text
+    assert f"of {len(missed)};" in one(page, "#read-status").text
     shown = texts(page, "#read-list li .line:first-child > span:last-child")
     assert len(shown) == min(20, len(missed))
     for text, number in zip(shown, sorted(missed), strict=False):
@@ -231,14 +231,14 @@ def test_cells_of_groups_have_the_counts_of_the_record(page: Any, records: dict[
         assert sum(n for (gold, _), n in cells.items() if gold == group) == result.support
         assert sum(n for (_, predicted), n in cells.items() if predicted == group) == result.predicted
     page.execute_script("document.querySelector('[aria-label^=\"gold spurious, predicted Person\"]').click()")
-    assert f"{cells['spurious', 'Person']} matching entities" in one(page, "#read-status").text
+    assert f"matching entities: {cells['spurious', 'Person']}" in one(page, "#read-status").text
 
 
 def test_search_in_the_text_and_markup_stays_text(page: Any) -> None:
     draw_all(page)
     one(page, "#read-wrong").click()
     one(page, "#read-text").send_keys("</SCRIPT><img src=x")
-    assert one(page, "#read-status").text.startswith("1–1 of 1 sentences")
+    assert one(page, "#read-status").text.startswith("Sentences 1–1 of 1;")
     (line,) = texts(page, "#read-list li .line:first-child > span:last-child")
     for word in HOSTILE[2:7]:
         assert word in line
@@ -253,7 +253,7 @@ def test_two_runs_side_by_side_where_they_differ(page: Any) -> None:
     one(page, "#read-wrong").click()
     first, second = (fake_predictions(GOLD, quality=QUALITY[i], seed=i) for i in (0, 1))
     differ = sum(set(a) != set(b) for a, b in zip(first, second, strict=True))
-    assert f"of {differ:,} sentences" in one(page, "#read-status").text
+    assert f"of {differ:,};" in one(page, "#read-status").text
     assert texts(page, "#read-list li:first-child .who") == ["gold", "row0.0", "row0.1"]
 
 

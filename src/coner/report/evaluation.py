@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from coner.core.counted import counted
 from coner.evaluation.metrics import shown_in
 from coner.report.columns import TITLES, show_difference
 from coner.report.grid import Grid, bold, print_whole
@@ -55,17 +56,15 @@ def show_evaluation(evaluation: Evaluation, intervals: dict[str, Any], gold: str
 def warnings(evaluation: Evaluation) -> list[str]:
     """How files were read, what was repaired or left out, and predicted classes that gold lacks."""
     corpus, fine = evaluation.corpus, evaluation.scores.fine
-    counts = {
-        "errors repaired in the gold file": corpus.repaired,
-        "items of the gold file left out": corpus.skipped,
-        "errors repaired in the predictions": evaluation.predictions.repaired,
-        "items of the predictions left out": evaluation.predictions.skipped,
-    }
-    lines = [*evaluation.predictions.notes, *(f"Warning: {count} {what}" for what, count in counts.items() if count)]
+    lines = [*evaluation.predictions.notes]
+    for read, where in ((corpus, "gold file"), (evaluation.predictions, "predictions")):
+        lines += [f"Warning: {counted(read.repaired, 'error')} repaired in the {where}"] * bool(read.repaired)
+        lines += [f"Warning: {counted(read.skipped, 'item')} of the {where} left out"] * bool(read.skipped)
     absent = {label: result.predicted for label, result in fine.classes.items() if not result.support}
     if absent:
         lines.append(
-            f"Warning: {sum(absent.values())} predictions of classes that do not occur in gold ({', '.join(absent)}): "
+            f"Warning: {counted(sum(absent.values()), 'prediction')} of classes that do not occur in gold "
+            f"({', '.join(absent)}): "
             "they lower micro F1, and are not part of macro F1"
         )
     return lines

@@ -52,7 +52,7 @@ function showPage(count = counted) {
   $("read-list").replaceChildren(...hits.slice(at, at + PAGE).map((i) =>
     sentenceItem(words[i], entities(gold[i], 3), runs.map((run) => ({ run, predicted: entities(predicted[run][i], 4) })), ringed)));
   const last = Math.min(at + PAGE, hits.length);
-  $("read-status").textContent = hits.length ? `${whole(at + 1)}–${whole(last)} of ${whole(hits.length)} sentences, ${whole(counted)} matching entities` : "No sentence matches.";
+  $("read-status").textContent = hits.length ? `Sentences ${whole(at + 1)}–${whole(last)} of ${whole(hits.length)}; matching entities: ${whole(counted)}` : "No sentence matches.";
   $("read-previous").disabled = at === 0;
   $("read-next").disabled = last >= hits.length;
 }
