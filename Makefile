@@ -20,7 +20,8 @@ demo: $(VENV)/.demo
 	echo "the film was shot in reykjavík and scored by jóhann jóhannsson ." | $(BIN)/coner tag runs/demo/encoder - --from text --to conll
 
 test: $(VENV)/.dev
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile  # two processes on few cores: no thread spins
+	@# Two processes on few cores: no thread spins. By default the files with few and slow tests would come last.
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: test $(VENV)/.mpnet $(VENV)/.server
 	$(BIN)/python -m pytest -m "packaged or server"
