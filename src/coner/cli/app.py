@@ -33,6 +33,7 @@ Examples:
 Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 2 wrong input or use, 3 incomplete with
 progress saved, 130 interrupted.
 """
+
 # As torch says it, and the system where a library does not fit.
 NO_MEMORY = re.compile(
     "not enough memory|can(?:'t|not) allocate memory|out of memory|failed to map segment", re.IGNORECASE
