@@ -1,4 +1,4 @@
-"""All commands by name, each imported and built when it is asked for, as all of them take longer than many a task."""
+"""The commands by name. Each is imported and built when it is called, so that the command line starts quickly."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def summary(point: OperatingPoint) -> list[str]:
         lines.append(f"Warning: without {chosen.unreachable} of {chosen.folds} folds the goal could not be reached")
     if chosen.rare:
         fewer = f"fewer than {chosen.minimum} mentions or predictions in {chosen.file}"
-        lines.append(f"the threshold of all, with {fewer}: {', '.join(chosen.rare)}")
+        lines.append(f"with the threshold of all, as there are {fewer}: {', '.join(chosen.rare)}")
     return lines
 
 
